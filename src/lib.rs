@@ -1,0 +1,1 @@
+//! wscope: a microscope for WebSocket.

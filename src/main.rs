@@ -1,0 +1,3 @@
+//! The `wscope` command.
+
+fn main() {}
