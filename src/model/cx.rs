@@ -1,0 +1,139 @@
+//! What a layer may know while it works, and the way its events take.
+
+use super::{
+    Anomaly, ConnId, Dir, Event, EventId, EventKind, Flow, Limits, Loan, MessageRef, PacketNo,
+    Piece, SessionId, Sink, Span, Timestamp, Trust, Want, What,
+};
+use std::io;
+
+/// The context of one packet: what caused the work, and where its events go.
+///
+/// Emitting cannot fail: the first error of the sink is kept, and the engine stops on it after the
+/// packet.
+pub struct Cx<'a> {
+    /// The packet that is being worked on, or the end of the capture.
+    pub packet: PacketNo,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// The connection it belongs to.
+    pub conn: ConnId,
+    /// The ends of that connection.
+    pub flow: Flow,
+    /// How much may be held.
+    pub limits: &'a Limits,
+    /// What the sink needs.
+    pub want: Want,
+    /// Numbers that run on from packet to packet.
+    pub counters: &'a mut Counters,
+    /// Where events go.
+    pub sink: &'a mut dyn Sink,
+    /// The first error that the sink had.
+    pub error: &'a mut Option<io::Error>,
+}
+
+/// Numbers that run on from packet to packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Events that the present packet has caused.
+    pub events: u32,
+    /// Sessions opened.
+    pub sessions: u32,
+}
+
+/// Where an event belongs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// Its direction.
+    pub dir: Option<Dir>,
+    /// Its bytes.
+    pub span: Span,
+    /// The packet of its first byte, if another than the present one.
+    pub first: Option<PacketNo>,
+    /// Whether everything it rests on was captured.
+    pub trust: Trust,
+    /// The earlier event that it speaks of.
+    pub about: Option<EventId>,
+}
+
+impl Place {
+    /// On one side's bytes.
+    #[must_use]
+    pub fn at(dir: Dir, span: Span) -> Self {
+        Self {
+            dir: Some(dir),
+            span,
+            ..Self::default()
+        }
+    }
+
+    /// The same place, with its first byte in this packet.
+    #[must_use]
+    pub fn from(self, first: PacketNo) -> Self {
+        Self {
+            first: Some(first),
+            ..self
+        }
+    }
+}
+
+impl Cx<'_> {
+    /// Puts an event on the timeline.
+    pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
+        let id = EventId {
+            at: self.packet,
+            nth: self.counters.events,
+        };
+        self.counters.events = self.counters.events.saturating_add(1);
+        let event = Event {
+            id,
+            first: place.first.unwrap_or(self.packet),
+            time: self.time,
+            conn: self.conn,
+            dir: place.dir,
+            span: place.span,
+            trust: place.trust,
+            about: place.about,
+            kind,
+        };
+        let result = self.sink.event(&event, &self.flow, loan);
+        self.keep(result);
+        id
+    }
+
+    /// Says what could not be seen or understood.
+    pub fn anomaly(&mut self, dir: Dir, span: Span, what: What, text: &'static str) -> EventId {
+        let kind = EventKind::Anomaly(Anomaly { what, text });
+        self.emit(Place::at(dir, span), kind, Loan::default())
+    }
+
+    /// Hands on the next payload bytes of a message, if anyone wants them.
+    pub fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) {
+        if self.want.parts {
+            let result = self.sink.part(of, at, loan);
+            self.keep(result);
+        }
+    }
+
+    /// Hands on the next bytes of a stream, if anyone wants them.
+    pub fn stream(&mut self, piece: Piece<'_>) {
+        if self.want.stream {
+            let result = self.sink.stream(piece);
+            self.keep(result);
+        }
+    }
+
+    /// Numbers a new session.
+    pub fn open_session(&mut self) -> SessionId {
+        let id = SessionId(self.counters.sessions);
+        self.counters.sessions = self.counters.sessions.saturating_add(1);
+        id
+    }
+
+    fn keep(&mut self, result: io::Result<()>) {
+        if let Err(error) = result
+            && self.error.is_none()
+        {
+            *self.error = Some(error);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The entries of the timeline.
+
+use super::{ConnId, Dir, EventId, Http, PacketNo, Span, Tcp, Timestamp, Trust, Ws};
+
+/// A fact on the timeline: it may be kept, and it never changes.
+///
+/// Every event is caused by exactly one packet, or by the end of the capture: the moment at which a
+/// perfect observer could first know it. It owns no payload; `span` says where its bytes lie.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// Its name; the packet in it is the cause.
+    pub id: EventId,
+    /// The packet that carried its first byte.
+    pub first: PacketNo,
+    /// When the packet that caused it was captured.
+    pub time: Timestamp,
+    /// The connection it belongs to.
+    pub conn: ConnId,
+    /// Its direction; none where it belongs to neither side.
+    pub dir: Option<Dir>,
+    /// The bytes it is about, in the stream of `dir`.
+    pub span: Span,
+    /// Whether everything it rests on was captured.
+    pub trust: Trust,
+    /// The earlier event that this one speaks of.
+    pub about: Option<EventId>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+const _: () = assert!(size_of::<Event>() <= 128, "events are kept by the million");
+
+/// What happened, by layer.
+#[derive(Clone, PartialEq, Debug)]
+pub enum EventKind {
+    /// The connection itself.
+    Tcp(Tcp),
+    /// An HTTP head.
+    Http(Http),
+    /// The WebSocket dialogue.
+    Ws(Ws),
+    /// Something that wscope could not see or understand.
+    Anomaly(Anomaly),
+}
+
+impl EventKind {
+    /// The kind as JSON names it, one of [`KINDS`].
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Tcp(Tcp::Open(_)) => "tcp.open",
+            Self::Tcp(Tcp::Close(_)) => "tcp.close",
+            Self::Tcp(Tcp::Note(_)) => "tcp.note",
+            Self::Http(Http::Request(_)) => "http.request",
+            Self::Http(Http::Response(_)) => "http.response",
+            Self::Ws(Ws::Open(_)) => "ws.open",
+            Self::Ws(Ws::Refused(_)) => "ws.refused",
+            Self::Ws(Ws::Frame(_)) => "ws.frame",
+            Self::Ws(Ws::Message(_)) => "ws.message",
+            Self::Ws(Ws::Close(_)) => "ws.close",
+            Self::Anomaly(_) => "anomaly",
+        }
+    }
+}
+
+/// Every kind of event that output may name, now or once its part of wscope is there.
+pub const KINDS: &[&str] = &[
+    "tcp.open",
+    "tcp.close",
+    "tcp.note",
+    "http.request",
+    "http.response",
+    "tls.hello",
+    "ws.open",
+    "ws.refused",
+    "ws.frame",
+    "ws.message",
+    "ws.close",
+    "anomaly",
+    "finding",
+    "insight",
+];
+
+/// Something that wscope could not see or understand: nobody's fault, and never kept silent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Anomaly {
+    /// Which kind of thing.
+    pub what: What,
+    /// What it means here, in one sentence without a full stop.
+    pub text: &'static str,
+}
+
+/// The kinds of anomaly, each with a stable word.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum What {
+    /// Bytes of the stream that the capture does not have.
+    Gap,
+    /// A packet that the capture cut short.
+    Truncated,
+    /// A limit was reached, and something was given up.
+    Limit,
+    /// The end came in the middle of something.
+    Unfinished,
+    /// Bytes that do not follow the protocol's grammar.
+    Malformed,
+    /// Frame boundaries are no longer known.
+    Boundary,
+    /// A compressed message that does not inflate.
+    Inflate,
+    /// The same sequence numbers carried different bytes.
+    Conflict,
+    /// Bytes of a hole that came after it had been given up.
+    Late,
+    /// IP fragments that never made a whole packet.
+    Fragment,
+}
+
+impl What {
+    /// The stable word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Truncated => "truncated",
+            Self::Limit => "limit",
+            Self::Unfinished => "unfinished",
+            Self::Malformed => "malformed",
+            Self::Boundary => "boundary",
+            Self::Inflate => "inflate",
+            Self::Conflict => "conflict",
+            Self::Late => "late",
+            Self::Fragment => "fragment",
+        }
+    }
+}

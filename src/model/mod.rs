@@ -1,0 +1,40 @@
+//! The words of wscope as types: data only, depends on nothing else in the crate.
+//!
+//! *packet* what was captured, numbered from 1 · *segment* TCP · *stream* one direction's bytes,
+//! offset from 0 · *frame* WebSocket, never a packet · *message* WebSocket, after joining
+//! fragments · *connection* one TCP connection · *session* one WebSocket dialogue · *event* an
+//! entry on the timeline · *anomaly* something that wscope could not see or understand ·
+//! *sink* anything that takes events.
+
+mod cx;
+mod event;
+mod flow;
+mod http;
+mod id;
+mod limits;
+mod packet;
+mod segment;
+mod sink;
+mod span;
+mod stream;
+mod tcp;
+mod time;
+mod ws;
+
+pub use cx::{Counters, Cx, Place};
+pub use event::{Anomaly, Event, EventKind, KINDS, What};
+pub use flow::{Dir, Endpoint, Flow};
+pub use http::{Header, Http, Request, Response, Version};
+pub use id::{ConnId, EventId, PacketNo, SessionId};
+pub use limits::Limits;
+pub use packet::{Link, Packet};
+pub use segment::{Flags, Options, Segment};
+pub use sink::{Loan, MessageRef, Piece, Sink, Want};
+pub use span::{Space, Span, Trust};
+pub use stream::{End, Input};
+pub use tcp::{Handshake, Note, Syn, Tcp, TcpClose, TcpOpen};
+pub use time::Timestamp;
+pub use ws::{
+    Close, CloseCode, Deflate, Frame, Kind, MaskingKey, Message, Opcode, Open, Refused, Side,
+    TcpEnd, Ws,
+};

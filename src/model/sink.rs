@@ -1,0 +1,98 @@
+//! What takes events.
+
+use super::{ConnId, Dir, Event, Flow, Kind, PacketNo, SessionId};
+use std::io;
+use std::ops::Range;
+
+/// Anything that takes events: keep the event, not the loan.
+pub trait Sink {
+    /// What this sink needs beside the events; asked once, before the first packet.
+    fn want(&self) -> Want {
+        Want::default()
+    }
+
+    /// Takes an event. `flow` says who the two ends of its connection are; `loan` is its payload.
+    ///
+    /// # Errors
+    /// What the sink writes to may fail; the run then stops.
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()>;
+
+    /// Takes the next decoded payload bytes of a text or binary message, as they come and without
+    /// any limit. `at` is their offset in the message, 0 where a message begins.
+    ///
+    /// # Errors
+    /// As for [`Sink::event`].
+    fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) -> io::Result<()> {
+        let _ = (of, at, loan);
+        Ok(())
+    }
+
+    /// Takes the next bytes of a stream, in order, as the layers get them.
+    ///
+    /// # Errors
+    /// As for [`Sink::event`].
+    fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        let _ = piece;
+        Ok(())
+    }
+}
+
+/// What a sink needs, so that nothing is copied which nobody reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Want {
+    /// The joined payload of text and binary messages, with their event. Control frames always
+    /// come with theirs.
+    pub joined: bool,
+    /// Calls of [`Sink::part`].
+    pub parts: bool,
+    /// Calls of [`Sink::stream`].
+    pub stream: bool,
+}
+
+/// An event's payload, lent for the length of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Loan<'a> {
+    /// The bytes; unknown ones are zero. Shorter than the event says where the copy stopped at its limit.
+    pub bytes: &'a [u8],
+    /// Which of the event's bytes are unknown: ordered, apart from each other.
+    pub unknown: &'a [Range<u64>],
+}
+
+impl<'a> Loan<'a> {
+    /// Bytes that are all known.
+    #[must_use]
+    pub fn known(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            unknown: &[],
+        }
+    }
+}
+
+/// Which message a part belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MessageRef {
+    /// The connection.
+    pub conn: ConnId,
+    /// The direction.
+    pub dir: Dir,
+    /// The session.
+    pub session: SessionId,
+    /// Text or binary.
+    pub kind: Kind,
+}
+
+/// Bytes of a stream, in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Piece<'a> {
+    /// The connection.
+    pub conn: ConnId,
+    /// The direction.
+    pub dir: Dir,
+    /// Stream offset of the first byte.
+    pub at: u64,
+    /// The packet that carried them.
+    pub packet: PacketNo,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
