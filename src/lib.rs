@@ -1,3 +1,4 @@
 //! wscope: a microscope for WebSocket.
 
 pub mod model;
+pub mod tcp;

@@ -1,0 +1,487 @@
+//! One connection: how it begins, what its segments are, how it ends.
+
+use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
+use crate::model::{
+    ConnId, Cx, Dir, End, Endpoint, EventKind, Flow, Handshake, Input, Loan, Note, PacketNo, Piece,
+    Place, Segment, Span, Syn, Tcp, TcpClose, TcpOpen, Timestamp, Trust, What,
+};
+
+/// A TCP connection, from its first captured segment to its end.   RFC 9293
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Its number.
+    pub id: ConnId,
+    /// Its two ends.
+    pub flow: Flow,
+    /// False while only a guess tells the client from the server.
+    oriented: bool,
+    sides: [Half; 2],
+    /// The first packet, and when it came.
+    first: (PacketNo, Timestamp),
+    last: Timestamp,
+    opened: bool,
+    /// Who sent the first FIN.
+    closing: Option<Dir>,
+    ended: bool,
+    /// Data after the end was already spoken of.
+    said_late: bool,
+}
+
+/// What is kept per direction.
+#[derive(Clone, Debug, Default)]
+struct Half {
+    ledger: Ledger,
+    /// The initial sequence number and when it came, where the SYN was captured.
+    syn: Option<(u32, Timestamp)>,
+    /// Payload bytes captured, each time they came.
+    bytes: u64,
+    /// The last segment was a keep-alive probe.
+    probed: bool,
+    /// The layer above has been told that this direction ended.
+    told_end: bool,
+}
+
+/// The layer above: takes what a direction hands out.
+pub trait Above {
+    /// Takes the next input of a direction.
+    fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>);
+}
+
+impl<F: FnMut(Dir, Input<'_>, &mut Cx<'_>)> Above for F {
+    fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) {
+        self(dir, input, cx);
+    }
+}
+
+impl Connection {
+    /// A connection whose first captured segment is this one.
+    ///
+    /// `asked` says whether its sender is the one who asks, where the payload tells.
+    #[must_use]
+    pub fn new(
+        id: ConnId,
+        segment: &Segment<'_>,
+        packet: PacketNo,
+        time: Timestamp,
+        asked: Option<bool>,
+    ) -> Self {
+        let Segment {
+            src, dst, flags, ..
+        } = *segment;
+        let known = if flags.syn() {
+            Some(!flags.ack())
+        } else {
+            asked
+        };
+        let from_client = known.unwrap_or(looks_like_client(src, dst));
+        let flow = if from_client {
+            Flow {
+                client: src,
+                server: dst,
+            }
+        } else {
+            Flow {
+                client: dst,
+                server: src,
+            }
+        };
+        Self {
+            id,
+            flow,
+            oriented: known.is_some(),
+            sides: Default::default(),
+            first: (packet, time),
+            last: time,
+            opened: false,
+            closing: None,
+            ended: false,
+            said_late: false,
+        }
+    }
+
+    /// Whether it is over; segments that still come belong to it.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// When its last segment came.
+    #[must_use]
+    pub fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// Whether a payload still has to tell who asked.
+    #[must_use]
+    pub fn oriented(&self) -> bool {
+        self.oriented
+    }
+
+    /// Says whether the sender of this segment is the one who asks, now that its payload tells.
+    pub fn orient(&mut self, src: Endpoint, asked: Option<bool>) {
+        if let Some(asked) = asked
+            && asked != (src == self.flow.client)
+        {
+            self.flow = Flow {
+                client: self.flow.server,
+                server: self.flow.client,
+            };
+            self.sides.swap(0, 1);
+        }
+        self.oriented = true;
+    }
+
+    /// The direction of a segment from this end.
+    #[must_use]
+    pub fn dir(&self, src: Endpoint) -> Dir {
+        if src == self.flow.client {
+            Dir::C2s
+        } else {
+            Dir::S2c
+        }
+    }
+
+    /// Whether this SYN begins another connection between the same ends.
+    #[must_use]
+    pub fn is_another(&self, segment: &Segment<'_>) -> bool {
+        let flags = segment.flags;
+        if !flags.syn() || flags.rst() {
+            return false;
+        }
+        let dir = self.dir(segment.src);
+        match dir.of(&self.sides).syn {
+            Some((seq, _)) => seq != segment.seq,
+            // The other side's SYN may come first: reordered, or both opened at once.
+            None => flags.ack() && self.opened || !flags.ack() && (self.opened || self.ended),
+        }
+    }
+
+    /// Takes a segment.
+    pub fn segment(&mut self, segment: &Segment<'_>, cx: &mut Cx<'_>, above: &mut impl Above) {
+        let dir = self.dir(segment.src);
+        self.last = cx.time;
+        if self.ended {
+            return self.after_the_end(segment, dir, cx);
+        }
+        if segment.flags.syn() {
+            self.syn(segment, dir, cx);
+        }
+        let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
+        let probe = self.probe(segment, dir, cx);
+        self.open(segment, dir, cx);
+        if segment.flags.ack() {
+            dir.flip()
+                .of_mut(&mut self.sides)
+                .ledger
+                .acknowledge(segment.ack);
+            self.drain(dir.flip(), cx, above);
+        }
+        if !segment.is_empty() && !probe {
+            self.payload(segment, seq, dir, cx, above);
+        }
+        if segment.flags.fin() {
+            self.fin(segment, seq, dir, cx);
+            self.drain(dir, cx, above);
+        }
+        if segment.flags.rst() {
+            self.reset(segment, dir, cx, above);
+        } else {
+            self.close_if_done(cx);
+        }
+    }
+
+    /// Ends what is still open: the capture is over, or the connection is given up.
+    pub fn finish(&mut self, cx: &mut Cx<'_>, above: &mut impl Above) {
+        if self.ended {
+            return;
+        }
+        for dir in Dir::BOTH {
+            dir.of_mut(&mut self.sides).ledger.flush();
+            self.drain(dir, cx, above);
+        }
+        if self.sides.iter().all(|side| side.told_end) {
+            return self.close(false, cx);
+        }
+        self.ended = true;
+        self.end_above(End::Open, cx, above);
+    }
+
+    fn syn(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
+        let side = dir.of_mut(&mut self.sides);
+        let syn = Syn::new(segment.seq, segment.window, &segment.options);
+        side.ledger.start(segment.seq.wrapping_add(1));
+        if side.syn.is_some() {
+            return note(dir, Span::default(), Note::Retransmission, cx);
+        }
+        side.syn = Some((segment.seq, cx.time));
+        let kind = if segment.flags.ack() {
+            Note::SynAck(syn)
+        } else {
+            Note::Syn(syn)
+        };
+        note(dir, Span::default(), kind, cx);
+    }
+
+    /// Says that the connection is open, at the packet that shows it.
+    fn open(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
+        let flags = segment.flags;
+        let quiet = segment.is_empty() && !flags.fin();
+        if self.opened || flags.rst() || quiet && (flags.syn() || !self.oriented) {
+            return;
+        }
+        let [client, server] = &self.sides;
+        let handshake = match (client.syn, server.syn) {
+            (Some(_), Some(_)) if dir == Dir::C2s && flags.ack() => Handshake::Full,
+            (Some(_), Some(_)) if quiet => return,
+            (None, None) => Handshake::None,
+            // With a part of the handshake missing, the first sign of data or of an end will do.
+            _ if quiet && dir == Dir::S2c => return,
+            _ => Handshake::Partial,
+        };
+        let initial_rtt = match (handshake, client.syn) {
+            (Handshake::Full, Some((_, at))) => Some(cx.time.since(at)),
+            _ => None,
+        };
+        self.opened = true;
+        let trust = if handshake == Handshake::Full {
+            Trust::Seen
+        } else {
+            Trust::Inferred
+        };
+        let place = Place {
+            first: Some(self.first.0),
+            trust,
+            ..Place::default()
+        };
+        let open = TcpOpen {
+            handshake,
+            initial_rtt,
+        };
+        cx.emit(place, EventKind::Tcp(Tcp::Open(open)), Loan::default());
+    }
+
+    /// Recognises a keep-alive probe and its answer; true for a probe, whose byte is not data.
+    fn probe(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) -> bool {
+        let flags = segment.flags;
+        if flags.syn() || flags.fin() || flags.rst() {
+            return false;
+        }
+        let side = dir.of(&self.sides);
+        let at = u64::try_from(side.ledger.offset(segment.seq)).unwrap_or(0);
+        let is_probe = self.opened && segment.len() <= 1 && side.ledger.is_probe(segment.seq);
+        let is_answer = segment.is_empty() && dir.flip().of(&self.sides).probed;
+        if is_probe {
+            note(dir, Span::tcp(at, 0), Note::KeepAlive, cx);
+        } else if is_answer {
+            note(dir, Span::tcp(at, 0), Note::KeepAliveAck, cx);
+        }
+        dir.of_mut(&mut self.sides).probed = is_probe;
+        dir.flip().of_mut(&mut self.sides).probed = false;
+        is_probe
+    }
+
+    fn payload(
+        &mut self,
+        segment: &Segment<'_>,
+        seq: u32,
+        dir: Dir,
+        cx: &mut Cx<'_>,
+        above: &mut impl Above,
+    ) {
+        let side = dir.of_mut(&mut self.sides);
+        side.bytes += segment.payload.len() as u64;
+        let arrival = side
+            .ledger
+            .arrive(seq, segment.payload, segment.cut, cx.packet);
+        self.describe(&arrival, segment, dir, cx);
+        if let Some((at, bytes)) = arrival.now {
+            cx.stream(Piece {
+                conn: self.id,
+                dir,
+                at,
+                packet: cx.packet,
+                bytes,
+            });
+            above.feed(
+                dir,
+                Input::Bytes {
+                    at,
+                    packet: cx.packet,
+                    bytes,
+                },
+                cx,
+            );
+        }
+        self.drain(dir, cx, above);
+    }
+
+    /// Says what was not ordinary about a payload.
+    fn describe(&self, arrival: &Arrival<'_>, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
+        let span = Span::tcp(arrival.at, segment.payload.len() as u64);
+        match arrival.seen {
+            Seen::New => {}
+            Seen::FillsHole => note(dir, span, Note::OutOfOrder, cx),
+            Seen::Partly | Seen::Before => note(dir, span, Note::Retransmission, cx),
+            Seen::Late => {
+                let text =
+                    "bytes of a hole that had been given up came after all; they are not decoded";
+                cx.anomaly(dir, span, What::Late, text);
+            }
+        }
+        if arrival.conflict {
+            let text = "the same sequence numbers carried different bytes";
+            cx.anomaly(dir, span, What::Conflict, text);
+        }
+        if segment.cut > 0 {
+            let span = Span::tcp(arrival.at + span.len, u64::from(segment.cut));
+            cx.anomaly(
+                dir,
+                span,
+                What::Truncated,
+                "the capture cut this packet short",
+            );
+        }
+    }
+
+    /// Hands everything out that is ready in a direction.
+    fn drain(&mut self, dir: Dir, cx: &mut Cx<'_>, above: &mut impl Above) {
+        while let Some(ready) = dir.of_mut(&mut self.sides).ledger.ready(cx.limits) {
+            match ready {
+                Ready::Bytes { at, packet, bytes } => {
+                    cx.stream(Piece {
+                        conn: self.id,
+                        dir,
+                        at,
+                        packet,
+                        bytes: &bytes,
+                    });
+                    above.feed(
+                        dir,
+                        Input::Bytes {
+                            at,
+                            packet,
+                            bytes: &bytes,
+                        },
+                        cx,
+                    );
+                }
+                Ready::Gap { at, len, lost } => {
+                    if lost != Lost::Cut {
+                        cx.anomaly(dir, Span::tcp(at, len), gap_kind(lost), gap_text(lost));
+                    }
+                    above.feed(dir, Input::Gap { at, len }, cx);
+                }
+                Ready::Fin => {
+                    dir.of_mut(&mut self.sides).told_end = true;
+                    above.feed(dir, Input::End(End::Fin), cx);
+                }
+            }
+        }
+    }
+
+    fn fin(&mut self, segment: &Segment<'_>, seq: u32, dir: Dir, cx: &mut Cx<'_>) {
+        let side = dir.of_mut(&mut self.sides);
+        let at = seq.wrapping_add(segment.len() as u32);
+        let offset = u64::try_from(side.ledger.offset(at)).unwrap_or(0);
+        let again = side.ledger.has_fin();
+        side.ledger.fin(at);
+        self.closing.get_or_insert(dir);
+        let kind = if again {
+            Note::Retransmission
+        } else {
+            Note::Fin
+        };
+        note(dir, Span::tcp(offset, 0), kind, cx);
+    }
+
+    fn reset(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>, above: &mut impl Above) {
+        let at = u64::try_from(dir.of(&self.sides).ledger.offset(segment.seq)).unwrap_or(0);
+        note(dir, Span::tcp(at, 0), Note::Rst, cx);
+        self.closing.get_or_insert(dir);
+        for dir in Dir::BOTH {
+            dir.of_mut(&mut self.sides).ledger.flush();
+            self.drain(dir, cx, above);
+        }
+        self.end_above(End::Rst, cx, above);
+        self.close(true, cx);
+    }
+
+    /// Both sides said FIN, and the last one was acknowledged.
+    fn close_if_done(&mut self, cx: &mut Cx<'_>) {
+        if self
+            .sides
+            .iter()
+            .all(|side| side.told_end && side.ledger.fin_acked())
+        {
+            self.close(false, cx);
+        }
+    }
+
+    fn close(&mut self, reset: bool, cx: &mut Cx<'_>) {
+        self.ended = true;
+        let [client, server] = &self.sides;
+        let close = TcpClose {
+            reset,
+            first: self.closing.unwrap_or(Dir::C2s),
+            bytes: [client.ledger.extent(), server.ledger.extent()],
+        };
+        let place = Place {
+            first: Some(self.first.0),
+            ..Place::default()
+        };
+        cx.emit(place, EventKind::Tcp(Tcp::Close(close)), Loan::default());
+    }
+
+    fn end_above(&mut self, end: End, cx: &mut Cx<'_>, above: &mut impl Above) {
+        for dir in Dir::BOTH {
+            let side = dir.of_mut(&mut self.sides);
+            if !std::mem::replace(&mut side.told_end, true) {
+                above.feed(dir, Input::End(end), cx);
+            }
+        }
+    }
+
+    fn after_the_end(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
+        if segment.flags.rst() {
+            return note(dir, Span::default(), Note::Rst, cx);
+        }
+        let side = dir.of(&self.sides);
+        let at = u64::try_from(side.ledger.offset(segment.seq)).unwrap_or(0);
+        if at + segment.len() > side.ledger.extent()
+            && !segment.is_empty()
+            && !std::mem::replace(&mut self.said_late, true)
+        {
+            let text = "data came after the connection had ended; it is not decoded";
+            cx.anomaly(dir, Span::tcp(at, segment.len()), What::Late, text);
+        }
+    }
+}
+
+fn note(dir: Dir, span: Span, note: Note, cx: &mut Cx<'_>) {
+    cx.emit(
+        Place::at(dir, span),
+        EventKind::Tcp(Tcp::Note(note)),
+        Loan::default(),
+    );
+}
+
+fn gap_kind(lost: Lost) -> What {
+    match lost {
+        Lost::Limit => What::Limit,
+        Lost::Acknowledged | Lost::Cut | Lost::End => What::Gap,
+    }
+}
+
+fn gap_text(lost: Lost) -> &'static str {
+    match lost {
+        Lost::Acknowledged => "the capture lost these bytes: the receiver has acknowledged them",
+        Lost::Cut => "the capture cut these bytes off",
+        Lost::Limit => "too much waited behind these missing bytes: they are given up",
+        Lost::End => "these bytes were never captured, nor acknowledged in the capture",
+    }
+}
+
+/// A guess from the ports alone: servers listen on low ones.
+fn looks_like_client(src: Endpoint, dst: Endpoint) -> bool {
+    src.port >= dst.port
+}

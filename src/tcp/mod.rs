@@ -1,0 +1,30 @@
+//! Segments become ordered bytes, gaps and ends.
+//!
+//! ```text
+//! segment ─► table ─► connection ─► ledger, one per direction ─► Input::{Bytes, Gap, End}
+//!            which?    what kind?    in order, each byte once
+//! ```
+#![deny(clippy::disallowed_methods)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod connection;
+mod ledger;
+mod table;
+
+pub use connection::{Above, Connection};
+pub use ledger::{Arrival, Ledger, Lost, Ready, Seen};
+pub use table::{Key, Table};

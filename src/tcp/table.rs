@@ -1,0 +1,133 @@
+//! Which connection a segment belongs to.
+
+use crate::model::Endpoint;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// The two ends of a connection, without regard to who asked.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Key([([u8; 16], u16); 2]);
+
+impl Key {
+    /// The same key for both directions.
+    #[must_use]
+    pub fn new(a: Endpoint, b: Endpoint) -> Self {
+        let (a, b) = (half(a), half(b));
+        Self(if a <= b { [a, b] } else { [b, a] })
+    }
+}
+
+fn half(end: Endpoint) -> ([u8; 16], u16) {
+    let octets = match end.ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
+    };
+    (octets, end.port)
+}
+
+/// Connections by their ends, each in a numbered slot that is used again once it is free.
+#[derive(Debug)]
+pub struct Table<V> {
+    slots: Vec<Option<(Key, V)>>,
+    free: Vec<u32>,
+    index: HashMap<Key, u32>,
+}
+
+impl<V> Default for Table<V> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            index: HashMap::new(),
+        }
+    }
+}
+
+impl<V> Table<V> {
+    /// The connection between these ends.
+    pub fn find(&mut self, key: &Key) -> Option<&mut V> {
+        let slot = *self.index.get(key)?;
+        self.slots
+            .get_mut(slot as usize)?
+            .as_mut()
+            .map(|(_, value)| value)
+    }
+
+    /// Puts a connection in, in the place of an earlier one between the same ends, which is given back.
+    pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
+        let before = self.remove(&key);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = Some((key, value));
+            self.index.insert(key, slot);
+        }
+        before
+    }
+
+    /// Takes a connection out.
+    pub fn remove(&mut self, key: &Key) -> Option<V> {
+        let slot = self.index.remove(key)?;
+        self.free.push(slot);
+        self.slots
+            .get_mut(slot as usize)?
+            .take()
+            .map(|(_, value)| value)
+    }
+
+    /// Takes all connections out, in the order of their slots.
+    pub fn drain(&mut self) -> impl Iterator<Item = V> {
+        self.index.clear();
+        self.free.clear();
+        std::mem::take(&mut self.slots)
+            .into_iter()
+            .flatten()
+            .map(|(_, value)| value)
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(port: u16) -> Endpoint {
+        Endpoint {
+            ip: [127, 0, 0, 1].into(),
+            port,
+        }
+    }
+
+    #[test]
+    fn both_directions_find_the_same_connection() {
+        let mut table = Table::default();
+        table.insert(Key::new(end(1), end(2)), "a");
+        table.insert(Key::new(end(1), end(3)), "b");
+        assert_eq!(table.find(&Key::new(end(2), end(1))), Some(&mut "a"));
+        assert_eq!(table.find(&Key::new(end(3), end(1))), Some(&mut "b"));
+        assert_eq!(table.find(&Key::new(end(2), end(3))), None);
+    }
+
+    #[test]
+    fn ports_used_again_give_the_earlier_connection_back() {
+        let mut table = Table::default();
+        let key = Key::new(end(1), end(2));
+        assert_eq!(table.insert(key, "first"), None);
+        assert_eq!(table.insert(key, "second"), Some("first"));
+        assert_eq!(table.len(), 1);
+        assert_eq!(table.drain().collect::<Vec<_>>(), ["second"]);
+    }
+}
