@@ -4,6 +4,7 @@ use super::{
     Anomaly, ConnId, Dir, Event, EventId, EventKind, Flow, Limits, Loan, MessageRef, PacketNo,
     Piece, SessionId, Sink, Span, Timestamp, Trust, Want, What,
 };
+use std::borrow::Cow;
 use std::io;
 
 /// The context of one packet: what caused the work, and where its events go.
@@ -101,8 +102,17 @@ impl Cx<'_> {
     }
 
     /// Says what could not be seen or understood.
-    pub fn anomaly(&mut self, dir: Dir, span: Span, what: What, text: &'static str) -> EventId {
-        let kind = EventKind::Anomaly(Anomaly { what, text });
+    pub fn anomaly(
+        &mut self,
+        dir: Dir,
+        span: Span,
+        what: What,
+        text: impl Into<Cow<'static, str>>,
+    ) -> EventId {
+        let kind = EventKind::Anomaly(Anomaly {
+            what,
+            text: text.into(),
+        });
         self.emit(Place::at(dir, span), kind, Loan::default())
     }
 

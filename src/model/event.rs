@@ -1,5 +1,7 @@
 //! The entries of the timeline.
 
+use std::borrow::Cow;
+
 use super::{ConnId, Dir, EventId, Http, PacketNo, Span, Tcp, Timestamp, Trust, Ws};
 
 /// A fact on the timeline: it may be kept, and it never changes.
@@ -82,12 +84,12 @@ pub const KINDS: &[&str] = &[
 ];
 
 /// Something that wscope could not see or understand: nobody's fault, and never kept silent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Anomaly {
     /// Which kind of thing.
     pub what: What,
     /// What it means here, in one sentence without a full stop.
-    pub text: &'static str,
+    pub text: Cow<'static, str>,
 }
 
 /// The kinds of anomaly, each with a stable word.

@@ -1,6 +1,6 @@
 //! What a stream hands to the layer above it.
 
-use super::PacketNo;
+use super::{Dir, PacketNo};
 
 /// The next thing that happens in one direction of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,7 +31,10 @@ pub enum End {
     /// Its sender said FIN.
     Fin,
     /// One of the two sides said RST.
-    Rst,
+    Rst {
+        /// Whose segments carried it.
+        by: Dir,
+    },
     /// The capture ended, or the connection was given up, with this direction still open.
     Open,
 }

@@ -284,10 +284,10 @@ pub struct Close {
     pub code_client: Option<CloseCode>,
     /// The code in the server's close frame.
     pub code_server: Option<CloseCode>,
-    /// What the client's API reports.
-    pub client_saw: CloseCode,
-    /// What the server's API reports.
-    pub server_saw: CloseCode,
+    /// What the client's API reports; none where a hole keeps it from being told.
+    pub client_saw: Option<CloseCode>,
+    /// What the server's API reports; none where a hole keeps it from being told.
+    pub server_saw: Option<CloseCode>,
     /// How TCP ended.
     pub tcp_end: TcpEnd,
     /// One sentence.

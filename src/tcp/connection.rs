@@ -398,11 +398,11 @@ impl Connection {
         let at = u64::try_from(dir.of(&self.sides).ledger.offset(segment.seq)).unwrap_or(0);
         note(dir, Span::tcp(at, 0), Note::Rst, cx);
         self.closing.get_or_insert(dir);
-        for dir in Dir::BOTH {
-            dir.of_mut(&mut self.sides).ledger.flush();
-            self.drain(dir, cx, above);
+        for side in Dir::BOTH {
+            side.of_mut(&mut self.sides).ledger.flush();
+            self.drain(side, cx, above);
         }
-        self.end_above(End::Rst, cx, above);
+        self.end_above(End::Rst { by: dir }, cx, above);
         self.close(true, cx);
     }
 

@@ -1,0 +1,70 @@
+//! Ordered bytes become events: the whole contract between layers on one page.
+//!
+//! A [`Host`] sits on each stream and feeds one [`Layer`]. The layer takes what it understands and
+//! says [`Step::Took`]; what it cannot take yet the host keeps. A layer that hands over says
+//! [`Step::Become`]: an upgrade in the middle of a buffer needs no special case.
+#![deny(clippy::disallowed_methods)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod detect;
+mod host;
+mod http1;
+mod opaque;
+mod websocket;
+
+pub use detect::asks;
+pub use host::Host;
+
+use crate::model::{Cx, Dir, Input};
+use detect::Detect;
+use http1::Http1;
+use opaque::Opaque;
+use websocket::WebSocket;
+
+/// What a layer did with its input.
+#[derive(Debug)]
+enum Step {
+    /// Nothing: it needs more bytes behind these. The same bytes come again, with more.
+    Wait,
+    /// Nothing: it is the other direction's turn. The same bytes come again after that.
+    Pause,
+    /// It took this many bytes.
+    Took(usize),
+    /// It took this many bytes, and what follows belongs to another layer, in both directions.
+    Become(usize, Layer),
+}
+
+/// What may speak on a stream.
+#[derive(Debug)]
+enum Layer {
+    Detect(Detect),
+    Http1(Box<Http1>),
+    WebSocket(Box<WebSocket>),
+    Opaque(Opaque),
+}
+
+impl Layer {
+    /// Offers the layer its next input. The answer to a gap or an end is not asked for bytes.
+    fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
+        match self {
+            Self::Detect(layer) => layer.feed(dir, input, cx),
+            Self::Http1(layer) => layer.feed(dir, input, cx),
+            Self::WebSocket(layer) => layer.feed(dir, input, cx),
+            Self::Opaque(layer) => layer.feed(dir, input, cx),
+        }
+    }
+}
