@@ -1,1 +1,3 @@
 //! wscope: a microscope for WebSocket.
+
+pub mod codec;
