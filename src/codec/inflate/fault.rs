@@ -82,7 +82,7 @@ impl fmt::Display for Cause {
             Self::DistanceBeforeStart { distance, reach } => {
                 return write!(
                     f,
-                    "distance {distance} goes back before the start of the history ({reach} bytes)"
+                    "distance {distance} goes back before the start of the history, which is {reach} back"
                 );
             }
             Self::DistanceBeyondWindow { distance } => {

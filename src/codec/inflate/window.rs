@@ -45,6 +45,11 @@ impl Window {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.buf.capacity()
+    }
+
     pub(super) fn size(&self) -> usize {
         self.size
     }
