@@ -1,0 +1,5 @@
+//! Pure byte transforms with a memory: each can stop at any byte, go on later, and be cloned.
+
+pub mod inflate;
+pub mod mask;
+pub mod utf8;
