@@ -1,3 +1,7 @@
 //! wscope: a microscope for WebSocket.
 
+mod error;
 pub mod model;
+pub mod source;
+
+pub use error::{Error, Fault};
