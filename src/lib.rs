@@ -1,5 +1,6 @@
 //! wscope: a microscope for WebSocket.
 
+pub mod decode;
 mod error;
 pub mod model;
 pub mod source;
