@@ -1,0 +1,258 @@
+//! Packet → TCP segment: link layers, IP and its fragments, tunnels.
+//!
+//! ```text
+//!  link  Ethernet · Linux cooked 1 and 2 · BSD loopback · raw IP
+//!          └ VLAN tags · SNAP · PPPoE · MPLS
+//!  IP    4 and 6, options and extension headers, fragments
+//!          └ IP in IP · GRE · VXLAN · Geneve, up to eight IP headers inside one another
+//!  TCP   header and options
+//! ```
+//! Checksums are not looked at: a capturing host sees them before its network card fills them in.
+
+#![deny(clippy::disallowed_methods)]
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
+
+mod fragment;
+mod ip;
+mod link;
+mod tcp;
+mod tunnel;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::{Link, Packet, Segment, Timestamp};
+use fragment::{Added, Fragment, Fragments};
+use std::net::IpAddr;
+
+/// Turns packets into TCP segments; remembers nothing but IP fragments.
+#[derive(Default)]
+pub struct Decoder {
+    fragments: Fragments,
+    /// What the segment that was lent last lies in, where it came in fragments.
+    whole: Vec<u8>,
+}
+
+/// What a packet turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub enum Decoded<'a> {
+    /// A TCP segment.
+    Tcp(Segment<'a>),
+    /// Anything else.
+    Other(Proto),
+}
+
+/// What a packet without a readable TCP segment is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Proto {
+    /// UDP, other than a tunnel that is followed.
+    Udp,
+    /// ICMP, version 4 or 6.
+    Icmp,
+    /// Address resolution.
+    Arp,
+    /// Another protocol over IP, by its number.
+    Ip(u8),
+    /// Another protocol over Ethernet, by its EtherType; below 1,536 it is IEEE 802.2 of that length.
+    Ether(u16),
+    /// A piece of an IP packet, kept until the others come.
+    Fragment,
+    /// A link type that wscope does not read.
+    Link(Link),
+    /// Headers that contradict themselves, and how.
+    Malformed(&'static str),
+    /// Cut off in the middle of a header, and of which.
+    Truncated(&'static str),
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks into a packet.
+    ///
+    /// The segment is lent: it lies in the packet, or in the decoder where it came in fragments.
+    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
+        let walk = Walk {
+            time: packet.time,
+            base: Some(packet.data.as_ptr().addr()),
+            fragments: &mut self.fragments,
+        };
+        let start = link::start(packet.link, packet.data);
+        let cut = packet
+            .orig_len
+            .saturating_sub(u32::try_from(packet.data.len()).unwrap_or(u32::MAX));
+        match walk.run(start, cut, 0) {
+            Outcome::Tcp(segment) => Decoded::Tcp(segment),
+            Outcome::Other(proto) => Decoded::Other(proto),
+            Outcome::Whole(whole) => self.reassembled(packet.time, whole),
+        }
+    }
+
+    /// How many IP packets were given up because some of their fragments never came.
+    #[must_use]
+    pub fn given_up(&self) -> u64 {
+        self.fragments.given_up()
+    }
+
+    /// How many IP packets are still waiting for fragments.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.fragments.waiting()
+    }
+
+    #[cold]
+    fn reassembled(&mut self, time: Timestamp, mut whole: Whole) -> Decoded<'_> {
+        // A packet put together may be a fragment again, inside a tunnel. Each round is one IP
+        // header deeper, so the depth limit ends this.
+        loop {
+            self.whole = whole.bytes;
+            let walk = Walk {
+                time,
+                base: None,
+                fragments: &mut self.fragments,
+            };
+            match walk.run(whole.carried.over(&self.whole), 0, whole.depth) {
+                Outcome::Whole(next) => whole = next,
+                Outcome::Other(proto) => return Decoded::Other(proto),
+                Outcome::Tcp(_) => break,
+            }
+        }
+        // The same again, now that the borrow may leave.
+        let walk = Walk {
+            time,
+            base: None,
+            fragments: &mut self.fragments,
+        };
+        match walk.run(whole.carried.over(&self.whole), 0, whole.depth) {
+            Outcome::Tcp(segment) => Decoded::Tcp(segment),
+            _ => Decoded::Other(Proto::Fragment),
+        }
+    }
+}
+
+/// One way down through the headers of a packet.
+struct Walk<'f> {
+    time: Timestamp,
+    /// Address of the packet's first byte; none where it was put together.
+    base: Option<usize>,
+    fragments: &'f mut Fragments,
+}
+
+/// What comes next on the way.
+enum Next<'a> {
+    /// Something with an EtherType.
+    Ether(u16, &'a [u8]),
+    /// An Ethernet header.
+    Ethernet(&'a [u8]),
+    /// An IP header of whichever version.
+    Ip(&'a [u8]),
+    /// What IP carries.
+    Inner {
+        carried: Carried,
+        bytes: &'a [u8],
+        /// Bytes that IP promised and the capture cut off.
+        cut: u32,
+    },
+    /// A piece of what IP carries.
+    Piece(Fragment<'a>),
+    /// The end of the way.
+    Done(Proto),
+}
+
+/// What an IP header says of its payload.
+#[derive(Clone, Copy, Debug)]
+struct Carried {
+    src: IpAddr,
+    dst: IpAddr,
+    number: u8,
+}
+
+impl Carried {
+    fn over(self, bytes: &[u8]) -> Next<'_> {
+        Next::Inner {
+            carried: self,
+            bytes,
+            cut: 0,
+        }
+    }
+}
+
+/// An IP payload, put together from fragments.
+struct Whole {
+    carried: Carried,
+    bytes: Vec<u8>,
+    depth: u32,
+}
+
+enum Outcome<'a> {
+    Tcp(Segment<'a>),
+    Other(Proto),
+    Whole(Whole),
+}
+
+impl Walk<'_> {
+    /// Follows the headers; `cut` bytes are missing at the packet's end, `depth` IP headers were seen.
+    #[inline]
+    fn run<'a>(self, mut next: Next<'a>, mut cut: u32, mut depth: u32) -> Outcome<'a> {
+        loop {
+            next = match next {
+                Next::Ether(kind, bytes) => link::ether(kind, bytes),
+                Next::Ethernet(bytes) => link::ethernet(bytes),
+                Next::Ip(_) if depth >= DEPTH => Next::Done(Proto::Malformed(
+                    "more than eight IP headers, one in the other",
+                )),
+                Next::Ip(bytes) => {
+                    depth += 1;
+                    ip::header(bytes, cut)
+                }
+                Next::Inner {
+                    carried,
+                    bytes,
+                    cut: missing,
+                } => {
+                    if carried.number == ip::TCP {
+                        return match tcp::segment(carried, bytes, missing, self.base) {
+                            Ok(segment) => Outcome::Tcp(segment),
+                            Err(proto) => Outcome::Other(proto),
+                        };
+                    }
+                    cut = missing;
+                    tunnel::inner(carried.number, bytes)
+                }
+                Next::Piece(piece) => match self.fragments.add(&piece, self.time) {
+                    Added::Waiting => Next::Done(Proto::Fragment),
+                    Added::Bad(why) => Next::Done(Proto::Malformed(why)),
+                    Added::Whole(carried, bytes) => {
+                        return Outcome::Whole(Whole {
+                            carried,
+                            bytes,
+                            depth,
+                        });
+                    }
+                },
+                Next::Done(proto) => return Outcome::Other(proto),
+            };
+        }
+    }
+}
+
+/// IP headers that may lie one in the other.
+const DEPTH: u32 = 8;

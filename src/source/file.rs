@@ -1,0 +1,451 @@
+//! Captures from files and streams, packet by packet.
+
+use super::look;
+use super::pcap::{self, Pcap};
+use super::pcapng::{self, Pcapng};
+use super::unpack::{self, Packing};
+use super::window::Window;
+use crate::model::{Link, Packet, PacketNo, Timestamp};
+use crate::{Error, Fault};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One or more capture files, read as one capture.
+///
+/// Reads pcap and pcapng, plain or compressed with gzip or zstd; the content decides, not the
+/// name. Holds one block at a time, and what [`Capture::interfaces`], [`Capture::secrets`] and
+/// [`Capture::comments`] tell.
+pub struct Capture {
+    pub(super) inputs: Arc<[Input]>,
+    /// Which input is being read, or comes next.
+    pub(super) index: usize,
+    pub(super) open: Option<Open>,
+    /// A stream that cannot be opened by its name.
+    stream: Option<Box<dyn Read + Send>>,
+    /// The number of the next packet.
+    pub(super) no: PacketNo,
+    notes: Notes,
+    /// Options of the packet that was read last, and their byte order.
+    options: (Range<usize>, bool),
+    read: Arc<AtomicU64>,
+}
+
+/// What is known of an input before it is read.
+#[derive(Clone, Debug)]
+pub(super) struct Input {
+    pub name: String,
+    pub path: Option<PathBuf>,
+    /// Bytes of a regular file.
+    pub len: Option<u64>,
+    /// A regular file, not compressed.
+    pub plain: bool,
+}
+
+/// An input that is being read.
+pub(super) struct Open {
+    pub window: Window,
+    pub format: Option<Format>,
+    unpacked: bool,
+    packets: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Format {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+/// A packet in the window.
+pub(super) struct Found {
+    pub time: Timestamp,
+    pub link: Link,
+    pub orig_len: u32,
+    pub data: Range<usize>,
+    pub options: Range<usize>,
+    pub big_endian: bool,
+}
+
+/// An interface that a capture describes; a pcap file has one without a name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interface {
+    /// Its name, where the capture tells.
+    pub name: Option<String>,
+    /// What its packets begin with.
+    pub link: Link,
+    /// Bytes kept of each packet; 0 means all.
+    pub snaplen: u32,
+    /// Time resolution as pcapng writes it: a negative power of 10, or of 2 with the top bit set.
+    pub resolution: u8,
+    /// Packets that it received.
+    pub received: Option<u64>,
+    /// Packets that it dropped for lack of room.
+    pub dropped: Option<u64>,
+    /// Packets that the operating system dropped.
+    pub dropped_by_os: Option<u64>,
+}
+
+/// A block of secrets for decryption, as it lay in the capture.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Secrets {
+    /// What they are for: `0x544c534b` is a TLS key log.
+    pub kind: u32,
+    /// The first packet after them.
+    pub before: PacketNo,
+    /// The secrets.
+    pub data: Vec<u8>,
+}
+
+/// How far the reading has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Bytes read so far, before decompression; runs ahead of the packets by up to one buffer.
+    pub bytes: u64,
+    /// Bytes of all files, where every one is a regular file.
+    pub total: Option<u64>,
+}
+
+impl Capture {
+    /// Opens captures to be read one after the other; the path `-` stands for standard input.
+    ///
+    /// # Errors
+    /// Any file that cannot be opened. What is in them is looked at later, by [`Capture::next`].
+    pub fn open(paths: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<Self, Error> {
+        let inputs: Result<_, _> = paths.into_iter().map(|path| input(path.as_ref())).collect();
+        Ok(Self::new(inputs?, None))
+    }
+
+    /// Reads a capture from a stream; messages call it by `name`.
+    pub fn from_reader(name: impl Into<String>, reader: impl Read + Send + 'static) -> Self {
+        let input = Input {
+            name: name.into(),
+            path: None,
+            len: None,
+            plain: false,
+        };
+        Self::new([input].into(), Some(Box::new(reader)))
+    }
+
+    pub(super) fn new(inputs: Arc<[Input]>, stream: Option<Box<dyn Read + Send>>) -> Self {
+        Self {
+            inputs,
+            index: 0,
+            open: None,
+            stream,
+            no: PacketNo::FIRST,
+            notes: Notes::default(),
+            options: (0..0, false),
+            read: Arc::default(),
+        }
+    }
+
+    /// Lends the next packet, none at the end.
+    ///
+    /// # Errors
+    /// What cannot be read, after every packet before it. The rest of that file is given up;
+    /// called again, this goes on with the next file.
+    #[allow(clippy::should_implement_trait)] // A lending iterator cannot.
+    pub fn next(&mut self) -> Result<Option<Packet<'_>>, Error> {
+        while self.index < self.inputs.len() {
+            if self.open.is_none() {
+                self.start()?;
+            }
+            if let Some(found) = self.advance()? {
+                let no = self.no;
+                self.no = no.next();
+                self.options = (found.options, found.big_endian);
+                return Ok(self.open.as_ref().map(|open| Packet {
+                    no,
+                    time: found.time,
+                    link: found.link,
+                    orig_len: found.orig_len,
+                    data: open.window.bytes(found.data),
+                }));
+            }
+            self.close();
+        }
+        Ok(None)
+    }
+
+    /// The comments on the packet that was read last.
+    pub fn packet_comments(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let (options, big_endian) = self.options.clone();
+        let options = match &self.open {
+            Some(open) => open.window.bytes(options),
+            None => &[],
+        };
+        pcapng::packet_comments(options, big_endian).map(String::from_utf8_lossy)
+    }
+
+    /// The comments on the sections read so far, up to a limit.
+    #[must_use]
+    pub fn comments(&self) -> &[String] {
+        &self.notes.comments
+    }
+
+    /// The interfaces described so far, up to a limit.
+    #[must_use]
+    pub fn interfaces(&self) -> &[Interface] {
+        &self.notes.interfaces
+    }
+
+    /// The secrets read so far, up to a limit.
+    #[must_use]
+    pub fn secrets(&self) -> &[Secrets] {
+        &self.notes.secrets
+    }
+
+    /// How far the reading has come.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            bytes: self.read.load(Ordering::Relaxed),
+            total: self.inputs.iter().map(|input| input.len).sum(),
+        }
+    }
+
+    /// Reads on with the next packet of the open input.
+    #[inline]
+    fn advance(&mut self) -> Result<Option<Found>, Error> {
+        let Some(open) = &mut self.open else {
+            return Ok(None);
+        };
+        let found = match &mut open.format {
+            Some(Format::Pcap(pcap)) => pcap.next(&mut open.window),
+            Some(Format::Pcapng(pcapng)) => pcapng.next(&mut open.window, &mut self.notes, self.no),
+            None => {
+                open.begin(&mut self.notes)
+                    .and_then(|format| match open.format.insert(format) {
+                        Format::Pcap(pcap) => pcap.next(&mut open.window),
+                        Format::Pcapng(pcapng) => {
+                            pcapng.next(&mut open.window, &mut self.notes, self.no)
+                        }
+                    })
+            }
+        };
+        match found {
+            Ok(Some(found)) => {
+                open.packets += 1;
+                Ok(Some(found))
+            }
+            Ok(None) => match open.window.failure() {
+                None => Ok(None),
+                Some(cause) => Err(self.fail(None, Some(cause))),
+            },
+            Err(fault) => Err(self.fail(Some(fault), None)),
+        }
+    }
+
+    /// Gives up the open input.
+    #[cold]
+    fn fail(&mut self, fault: Option<Fault>, cause: Option<io::Error>) -> Error {
+        let name = self.inputs[self.index].name.clone();
+        let (at, packets, unpacked, cause) = match &mut self.open {
+            Some(open) => (
+                open.window.at(),
+                open.packets,
+                open.unpacked,
+                cause.or_else(|| open.window.failure()),
+            ),
+            None => (0, 0, false, cause),
+        };
+        self.close();
+        // Where the stream broke, that is why the capture seems to end early.
+        let fault = match (cause, fault) {
+            (Some(cause), Some(Fault::Truncated { .. }) | None) if unpacked => Fault::Unpack(cause),
+            (Some(cause), Some(Fault::Truncated { .. }) | None) => Fault::Read(cause),
+            (_, Some(fault)) => fault,
+            (None, None) => Fault::Empty,
+        };
+        Error::Capture {
+            name,
+            at,
+            unpacked,
+            packets,
+            fault,
+        }
+    }
+
+    /// Opens the input whose turn it is.
+    fn start(&mut self) -> Result<(), Error> {
+        let input = &self.inputs[self.index];
+        let reader: io::Result<Box<dyn Read + Send>> = match (self.stream.take(), &input.path) {
+            (Some(stream), _) => Ok(stream),
+            (None, None) => Ok(Box::new(io::stdin())),
+            (None, Some(path)) => File::open(path).map(|file| Box::new(file) as _),
+        };
+        let opened = reader.and_then(|reader| {
+            unpack::unpack(Counted {
+                reader,
+                read: Arc::clone(&self.read),
+            })
+        });
+        match opened {
+            Ok((packing, reader)) => {
+                self.open = Some(Open {
+                    window: Window::new(reader, 0),
+                    format: None,
+                    unpacked: packing != Packing::Plain,
+                    packets: 0,
+                });
+                Ok(())
+            }
+            Err(cause) => {
+                let name = input.name.clone();
+                self.close();
+                Err(Error::Open { name, cause })
+            }
+        }
+    }
+
+    /// Opens a plain file in its middle.
+    pub(super) fn start_at(&mut self, at: u64, format: Option<Format>) -> Result<(), Error> {
+        let input = &self.inputs[self.index];
+        let opened = input.path.as_ref().map(|path| {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(at))?;
+            Ok(file)
+        });
+        match opened {
+            Some(Ok(file)) => {
+                self.open = Some(Open {
+                    window: Window::new(Box::new(file), at),
+                    format,
+                    unpacked: false,
+                    packets: 0,
+                });
+                Ok(())
+            }
+            Some(Err(cause)) => Err(Error::Open {
+                name: input.name.clone(),
+                cause,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn close(&mut self) {
+        self.open = None;
+        self.options = (0..0, false);
+        self.index += 1;
+    }
+}
+
+impl Open {
+    /// Recognises the format by the first bytes.
+    #[cold]
+    fn begin(&mut self, notes: &mut Notes) -> Result<Format, Fault> {
+        let head = self.window.want(LOOK);
+        match head.first_chunk() {
+            Some(&pcapng::MAGIC) => Ok(Format::Pcapng(Pcapng::default())),
+            Some(&magic) if pcap::is_magic(magic) => {
+                let pcap = Pcap::open(&mut self.window)?;
+                notes.interface(pcap.interface());
+                Ok(Format::Pcap(pcap))
+            }
+            _ if head.is_empty() => Err(Fault::Empty),
+            _ => Err(Fault::NotACapture(look::like(
+                head.get(..LOOK).unwrap_or(head),
+            ))),
+        }
+    }
+}
+
+/// What a capture tells beside its packets.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub interfaces: Vec<Interface>,
+    comments: Vec<String>,
+    secrets: Vec<Secrets>,
+    /// Bytes held by them.
+    held: usize,
+}
+
+impl Notes {
+    pub fn interface(&mut self, interface: Interface) {
+        let len = interface.name.as_ref().map_or(0, String::len) + size_of::<Interface>();
+        if self.has_room(len) {
+            self.interfaces.push(interface);
+        }
+    }
+
+    pub fn comments<'a>(&mut self, comments: impl Iterator<Item = &'a [u8]>) {
+        for comment in comments {
+            if self.has_room(comment.len() + size_of::<String>()) {
+                self.comments
+                    .push(String::from_utf8_lossy(comment).into_owned());
+            }
+        }
+    }
+
+    pub fn secrets(&mut self, secrets: Secrets) {
+        if self.has_room(secrets.data.len() + size_of::<Secrets>()) {
+            self.secrets.push(secrets);
+        }
+    }
+
+    fn has_room(&mut self, len: usize) -> bool {
+        let fits = self.held + len <= NOTES_LIMIT;
+        if fits {
+            self.held += len;
+        }
+        fits
+    }
+}
+
+/// Counts what is read through it.
+struct Counted<R> {
+    reader: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(into)?;
+        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// Finds out early what a path leads to, without reading from pipes.
+fn input(path: &Path) -> Result<Input, Error> {
+    if path == Path::new("-") {
+        return Ok(Input {
+            name: "standard input".into(),
+            path: None,
+            len: None,
+            plain: false,
+        });
+    }
+    let name = path.display().to_string();
+    let looked = || {
+        let meta = path.metadata()?;
+        if meta.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        if !meta.is_file() {
+            return Ok((None, false));
+        }
+        let (packing, _) = unpack::sniff(&mut File::open(path)?)?;
+        Ok((Some(meta.len()), packing == Packing::Plain))
+    };
+    match looked() {
+        Ok((len, plain)) => Ok(Input {
+            name,
+            path: Some(path.to_path_buf()),
+            len,
+            plain,
+        }),
+        Err(cause) => Err(Error::Open { name, cause }),
+    }
+}
+
+/// Bytes that are enough to recognise a format.
+const LOOK: usize = 64;
+
+/// Bytes that the notes of one capture may hold.
+const NOTES_LIMIT: usize = 64 << 20;

@@ -1,0 +1,30 @@
+//! Reading and writing captures: the only part of the library that opens files.
+//!
+//! ```no_run
+//! use wscope::source::Capture;
+//!
+//! let mut capture = Capture::open(["monday.pcapng", "tuesday.pcap.gz"])?;
+//! while let Some(packet) = capture.next()? {
+//!     println!("{} {} {} bytes", packet.no, packet.time, packet.data.len());
+//! }
+//! # Ok::<(), wscope::Error>(())
+//! ```
+
+mod file;
+mod look;
+mod pcap;
+mod pcapng;
+mod reread;
+mod unpack;
+mod window;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use file::{Capture, Interface, Progress, Secrets};
+pub use reread::{Mark, Marks};
+pub use write::{ByteOrder, PcapWriter, PcapngWriter, Resolution};
+
+/// Bytes that one block or record may have.
+pub const BLOCK_LIMIT: u64 = 64 << 20;
