@@ -2,9 +2,12 @@
 
 pub mod codec;
 pub mod decode;
+pub mod engine;
 mod error;
+pub mod field;
 pub mod model;
 pub mod proto;
+pub mod sink;
 pub mod source;
 pub mod tcp;
 

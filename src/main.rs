@@ -1,3 +1,9 @@
-//! The `wscope` command.
+//! The `wscope` command: what was typed becomes a run, a run becomes an exit code.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -12,8 +12,10 @@ use std::io;
 /// Emitting cannot fail: the first error of the sink is kept, and the engine stops on it after the
 /// packet.
 pub struct Cx<'a> {
-    /// The packet that is being worked on, or the end of the capture.
+    /// The packet that is being worked on; at the end of the capture, the last one.
     pub packet: PacketNo,
+    /// The end of the capture is the cause, not the packet.
+    pub at_end: bool,
     /// When it was captured.
     pub time: Timestamp,
     /// The connection it belongs to.
@@ -80,13 +82,19 @@ impl Place {
 impl Cx<'_> {
     /// Puts an event on the timeline.
     pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
+        let at = if self.at_end {
+            PacketNo::END
+        } else {
+            self.packet
+        };
         let id = EventId {
-            at: self.packet,
+            at,
             nth: self.counters.events,
         };
         self.counters.events = self.counters.events.saturating_add(1);
         let event = Event {
             id,
+            packet: self.packet,
             first: place.first.unwrap_or(self.packet),
             time: self.time,
             conn: self.conn,

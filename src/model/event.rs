@@ -12,6 +12,8 @@ use super::{ConnId, Dir, EventId, Http, PacketNo, Span, Tcp, Timestamp, Trust, W
 pub struct Event {
     /// Its name; the packet in it is the cause.
     pub id: EventId,
+    /// The packet that caused it; the last one of all where the end of the capture did.
+    pub packet: PacketNo,
     /// The packet that carried its first byte.
     pub first: PacketNo,
     /// When the packet that caused it was captured.

@@ -34,6 +34,15 @@ impl Dir {
         }
     }
 
+    /// Who sends in this direction: `client` or `server`.
+    #[must_use]
+    pub fn sender(self) -> &'static str {
+        match self {
+            Self::C2s => "client",
+            Self::S2c => "server",
+        }
+    }
+
     /// Picks this direction's entry of a pair kept in the order of [`Dir::BOTH`].
     pub fn of<T>(self, [c2s, s2c]: &[T; 2]) -> &T {
         match self {

@@ -6,6 +6,7 @@
 //! entry on the timeline · *anomaly* something that wscope could not see or understand ·
 //! *sink* anything that takes events.
 
+mod counts;
 mod cx;
 mod event;
 mod flow;
@@ -21,6 +22,7 @@ mod tcp;
 mod time;
 mod ws;
 
+pub use counts::Counts;
 pub use cx::{Counters, Cx, Place};
 pub use event::{Anomaly, Event, EventKind, KINDS, What};
 pub use flow::{Dir, Endpoint, Flow};

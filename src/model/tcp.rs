@@ -75,6 +75,8 @@ pub enum Note {
     Retransmission,
     /// Bytes that came after later ones.
     OutOfOrder,
+    /// What the first bytes look like, where it is nothing that is decoded further.
+    Protocol(&'static str),
 }
 
 impl Note {
@@ -90,6 +92,7 @@ impl Note {
             Self::KeepAliveAck => "keep_alive_ack",
             Self::Retransmission => "retransmission",
             Self::OutOfOrder => "out_of_order",
+            Self::Protocol(_) => "protocol",
         }
     }
 }

@@ -202,6 +202,9 @@ impl Connection {
         if self.sides.iter().all(|side| side.told_end) {
             return self.close(false, cx);
         }
+        if !self.oriented && !self.opened {
+            self.say_open(Handshake::None, None, cx);
+        }
         self.ended = true;
         self.end_above(End::Open, cx, above);
     }
@@ -242,6 +245,10 @@ impl Connection {
             (Handshake::Full, Some((_, at))) => Some(cx.time.since(at)),
             _ => None,
         };
+        self.say_open(handshake, initial_rtt, cx);
+    }
+
+    fn say_open(&mut self, handshake: Handshake, initial_rtt: Option<i64>, cx: &mut Cx<'_>) {
         self.opened = true;
         let trust = if handshake == Handshake::Full {
             Trust::Seen

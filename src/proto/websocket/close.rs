@@ -85,8 +85,8 @@ impl Ending {
 
     fn why(&self, tcp_end: TcpEnd) -> String {
         let tcp = match (tcp_end, self.first_end) {
-            (TcpEnd::Fin, Some(by)) => format!("the {} ended TCP with FIN", who(by)),
-            (TcpEnd::Rst, Some(by)) => format!("the {} reset TCP", who(by)),
+            (TcpEnd::Fin, Some(by)) => format!("the {} ended TCP with FIN", by.sender()),
+            (TcpEnd::Rst, Some(by)) => format!("the {} reset TCP", by.sender()),
             _ => "the capture ends before TCP does".to_owned(),
         };
         let said = |dir: Dir| match dir.of(&self.frames) {
@@ -97,14 +97,14 @@ impl Ending {
             None => return format!("{tcp}, and {}", self.absent(&Dir::BOTH)),
             Some(first) if first.flip().of(&self.frames).is_some() => format!(
                 "the {} closed with {}, the {} answered with {}",
-                who(first),
+                first.sender(),
                 said(first),
-                who(first.flip()),
+                first.flip().sender(),
                 said(first.flip())
             ),
             Some(first) => format!(
                 "the {} closed with {}, and {} in answer",
-                who(first),
+                first.sender(),
                 said(first),
                 self.absent(&[first.flip()])
             ),
@@ -118,13 +118,6 @@ impl Ending {
             true => "if a close frame came, the capture lost it",
             false => "no close frame came",
         }
-    }
-}
-
-fn who(dir: Dir) -> &'static str {
-    match dir {
-        Dir::C2s => "client",
-        Dir::S2c => "server",
     }
 }
 

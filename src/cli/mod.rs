@@ -1,0 +1,88 @@
+//! The command line: one file for what can be typed, one per sub-command.
+
+mod args;
+mod print;
+mod progress;
+mod stats;
+
+use anyhow::Result;
+use args::{Cli, Colour, Command, Common, Print};
+use clap::Parser as _;
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use wscope::Error;
+
+/// The run could not be done, or not to its end.
+const FAILED: u8 = 2;
+
+/// Runs what was typed.
+pub fn main() -> ExitCode {
+    let Cli {
+        command,
+        captures,
+        common,
+    } = Cli::parse();
+    let done = match command {
+        Some(Command::Print(print)) => print::run(&print, common),
+        Some(Command::Stats(stats)) => stats::run(&stats),
+        None => print::run(
+            &Print {
+                captures,
+                json: false,
+                events: Vec::new(),
+            },
+            common,
+        ),
+    };
+    match done {
+        Ok(errors) if errors.is_empty() => ExitCode::SUCCESS,
+        Ok(errors) => {
+            errors.iter().for_each(|error| say(&error.to_string()));
+            ExitCode::from(FAILED)
+        }
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// What a command leaves behind: what was wrong with the captures, after all that could be read.
+type Done = Result<Vec<Error>>;
+
+fn say(message: &str) {
+    // With standard error gone there is nowhere left to say it.
+    let _ = writeln!(io::stderr(), "wscope: {}", wscope::sink::Escaped(message));
+}
+
+/// Whoever reads our output has seen enough.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref().is_some_and(broken))
+}
+
+/// Standard output; line by line where someone watches.
+fn stdout() -> Box<dyn io::Write> {
+    let stdout = io::stdout().lock();
+    if stdout.is_terminal() {
+        Box::new(stdout)
+    } else {
+        Box::new(BufWriter::with_capacity(1 << 16, stdout))
+    }
+}
+
+impl Common {
+    fn colour(self) -> bool {
+        match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => {
+                io::stdout().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        }
+    }
+}

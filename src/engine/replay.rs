@@ -1,0 +1,155 @@
+//! The bytes behind an event, derived again by running the same function.
+
+use super::Engine;
+use crate::error::Error;
+use crate::model::{
+    Dir, Event, EventId, Flow, Limits, Link, Loan, PacketNo, Piece, Sink, Timestamp, Want,
+};
+use crate::source::Capture;
+use std::io;
+use std::ops::Range;
+
+/// An event, and the bytes that it rests on.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// The event.
+    pub event: Event,
+    /// The ends of its connection.
+    pub flow: Flow,
+    /// Its payload; unknown bytes are zero.
+    pub payload: Vec<u8>,
+    /// Which of the payload's bytes are unknown.
+    pub unknown: Vec<Range<u64>>,
+    /// The bytes of its span, as they were captured: in order, with the packets that carried them.
+    pub pieces: Vec<Carried>,
+    /// The packet that caused it; none for what only the end of the capture shows.
+    pub packet: Option<Captured>,
+}
+
+/// Stream bytes of an event, and the packet that carried them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Carried {
+    /// The packet.
+    pub packet: PacketNo,
+    /// Stream offset of the first byte.
+    pub at: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A packet, kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Captured {
+    /// When it was captured.
+    pub time: Timestamp,
+    /// What its first byte belongs to.
+    pub link: Link,
+    /// How long it was on the wire.
+    pub orig_len: u32,
+    /// What was captured of it.
+    pub data: Vec<u8>,
+}
+
+/// Derives the bytes of an event again: reads the captures from their beginning to the event.
+///
+/// `event` is one that an earlier run over the same captures gave. None where this run does not give it.
+///
+/// # Errors
+/// What kept the captures from being read up to the event.
+pub fn replay(
+    capture: &mut Capture,
+    limits: Limits,
+    event: &Event,
+) -> Result<Option<Replay>, Error> {
+    let mut sink = Find {
+        wanted: event.clone(),
+        pieces: Vec::new(),
+        found: None,
+    };
+    let mut engine = Engine::new(limits, sink.want());
+    let mut cause = None;
+    while let Some(packet) = capture.next()? {
+        if packet.no == event.id.at {
+            cause = Some(Captured {
+                time: packet.time,
+                link: packet.link,
+                orig_len: packet.orig_len,
+                data: packet.data.to_vec(),
+            });
+        }
+        // The sink never fails.
+        let _ = engine.packet(packet, &mut sink);
+        if sink.found.is_some() {
+            break;
+        }
+    }
+    if sink.found.is_none() {
+        let _ = engine.finish(&mut sink);
+    }
+    Ok(sink.found.map(|(event, flow, loan)| Replay {
+        event,
+        flow,
+        payload: loan.0,
+        unknown: loan.1,
+        pieces: sink.pieces,
+        packet: cause,
+    }))
+}
+
+type Kept = (Event, Flow, (Vec<u8>, Vec<Range<u64>>));
+
+/// Keeps one event, and the stream bytes that lie in its span.
+struct Find {
+    wanted: Event,
+    pieces: Vec<Carried>,
+    found: Option<Kept>,
+}
+
+impl Find {
+    fn id(&self) -> EventId {
+        self.wanted.id
+    }
+
+    fn dir(&self) -> Option<Dir> {
+        self.wanted.dir
+    }
+}
+
+impl Sink for Find {
+    fn want(&self) -> Want {
+        Want {
+            joined: true,
+            parts: false,
+            stream: true,
+        }
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        if event.id == self.id() {
+            self.found = Some((
+                event.clone(),
+                *flow,
+                (loan.bytes.to_vec(), loan.unknown.to_vec()),
+            ));
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        if piece.conn != self.wanted.conn || Some(piece.dir) != self.dir() {
+            return Ok(());
+        }
+        let span = self.wanted.span;
+        let from = span.start.max(piece.at);
+        let to = span.end().min(piece.at + piece.bytes.len() as u64);
+        if from < to {
+            let within = (from - piece.at) as usize..(to - piece.at) as usize;
+            self.pieces.push(Carried {
+                packet: piece.packet,
+                at: from,
+                bytes: piece.bytes[within].to_vec(),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! From captures to a sink, in one call.
+
+use super::Engine;
+use crate::error::Error;
+use crate::model::{Counts, Limits, Sink};
+use crate::source::{Capture, Progress};
+use std::io;
+
+/// How a run went.
+#[derive(Debug)]
+pub struct Run {
+    /// What came.
+    pub counts: Counts,
+    /// What was wrong with the files; what could be read of them was decoded.
+    pub errors: Vec<Error>,
+}
+
+/// How many packets go by between two calls of `watch`.
+const STRIDE: u64 = 4096;
+
+/// Reads captures to their end, and hands every event to the sink. `watch` is told now and then how
+/// far it came, and ends the run early by answering false.
+///
+/// A file that cannot be read any further does not keep the others from being read, and what was
+/// decoded before is not lost.
+///
+/// # Errors
+/// What the sink could not write.
+pub fn run(
+    capture: &mut Capture,
+    limits: Limits,
+    sink: &mut dyn Sink,
+    mut watch: impl FnMut(Progress, Counts) -> bool,
+) -> io::Result<Run> {
+    let mut engine = Engine::new(limits, sink.want());
+    let mut errors = Vec::new();
+    loop {
+        match capture.next() {
+            Ok(Some(packet)) => engine.packet(packet, sink)?,
+            Ok(None) => break,
+            Err(error) => errors.push(error),
+        }
+        let counts = engine.counts();
+        if counts.packets % STRIDE == 0 && !watch(capture.progress(), counts) {
+            break;
+        }
+    }
+    engine.finish(sink)?;
+    Ok(Run {
+        counts: engine.counts(),
+        errors,
+    })
+}

@@ -1,0 +1,232 @@
+//! The fields of an event, by name: one table for JSON, for the detail pane, for whoever else asks.
+
+use crate::model::{
+    Close, CloseCode, Dir, Event, EventKind, Frame, Header, Http, Kind, Loan, Message, Note, Open,
+    Refused, Syn, Tcp, Ws,
+};
+use std::ops::Range;
+
+/// The value of a field.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// Text.
+    Text(&'a str),
+    /// A number.
+    Number(u64),
+    /// Yes or no.
+    Bool(bool),
+    /// A masking key or the like, written in hexadecimal digits.
+    Hex(u32),
+    /// Bytes, written in base64.
+    Base64(&'a [u8]),
+    /// Texts.
+    Texts(&'a [String]),
+    /// Ranges of offsets, ends excluded.
+    Ranges(&'a [Range<u64>]),
+    /// Header fields: bytes that ought to be text.
+    Headers(&'a [Header]),
+    /// Bytes that ought to be text, and are shown as it where they are.
+    Octets(&'a [u8]),
+}
+
+/// Names every field that is particular to the event's kind, in a fixed order.
+pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Value<'_>)) {
+    let f = &mut f;
+    match &event.kind {
+        EventKind::Tcp(tcp) => visit_tcp(event, tcp, f),
+        EventKind::Http(http) => visit_http(http, f),
+        EventKind::Ws(Ws::Open(open)) => visit_open(open, f),
+        EventKind::Ws(Ws::Refused(refused)) => visit_refused(refused, f),
+        EventKind::Ws(Ws::Frame(frame)) => visit_frame(event, frame, f),
+        EventKind::Ws(Ws::Message(message)) => visit_message(message, loan, f),
+        EventKind::Ws(Ws::Close(close)) => visit_close(close, f),
+        EventKind::Anomaly(anomaly) => {
+            f("what", Value::Text(anomaly.what.word()));
+            f("text", Value::Text(&anomaly.text));
+            f("offset", Value::Number(event.span.start));
+            f("length", Value::Number(event.span.len));
+        }
+    }
+}
+
+fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    match tcp {
+        Tcp::Open(open) => {
+            f("handshake", Value::Text(open.handshake.word()));
+            if let Some(rtt) = open.initial_rtt.and_then(|rtt| u64::try_from(rtt).ok()) {
+                f("initial_rtt_ns", Value::Number(rtt));
+            }
+        }
+        Tcp::Close(close) => {
+            f("end", Value::Text(if close.reset { "rst" } else { "fin" }));
+            f("first", Value::Text(close.first.sender()));
+            let [c2s, s2c] = close.bytes;
+            f("bytes_c2s", Value::Number(c2s));
+            f("bytes_s2c", Value::Number(s2c));
+        }
+        Tcp::Note(note) => {
+            f("note", Value::Text(note.word()));
+            match note {
+                Note::Syn(syn) | Note::SynAck(syn) => visit_syn(syn, f),
+                Note::Protocol(name) => f("protocol", Value::Text(name)),
+                _ => {
+                    f("offset", Value::Number(event.span.start));
+                    f("length", Value::Number(event.span.len));
+                }
+            }
+        }
+    }
+}
+
+fn visit_syn(syn: &Syn, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("seq", Value::Number(syn.seq.into()));
+    f("window", Value::Number(syn.window.into()));
+    if let Some(mss) = syn.mss {
+        f("mss", Value::Number(mss.into()));
+    }
+    if let Some(wscale) = syn.wscale {
+        f("wscale", Value::Number(wscale.into()));
+    }
+    f("sack_permitted", Value::Bool(syn.sack_permitted));
+    f("timestamps", Value::Bool(syn.timestamps));
+}
+
+fn visit_http(http: &Http, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    let (version, headers) = match http {
+        Http::Request(request) => {
+            f("method", Value::Octets(&request.method));
+            f("uri", Value::Octets(&request.target));
+            (request.version, &request.headers)
+        }
+        Http::Response(response) => {
+            f("status", Value::Number(response.status.into()));
+            f("reason", Value::Octets(&response.reason));
+            (response.version, &response.headers)
+        }
+    };
+    let version = [b'0' + version.major % 10, b'.', b'0' + version.minor % 10];
+    f("version", Value::Octets(&version));
+    f("headers", Value::Headers(headers));
+}
+
+fn visit_open(open: &Open, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("session", Value::Number(open.session.0.into()));
+    let mut text = |name, value: &Option<String>| {
+        if let Some(value) = value {
+            f(name, Value::Text(value));
+        }
+    };
+    text("uri", &open.uri);
+    text("host", &open.host);
+    text("origin", &open.origin);
+    text("version", &open.version);
+    text("key", &open.key);
+    text("accept", &open.accept);
+    if let Some(ok) = open.accept_ok {
+        f("accept_ok", Value::Bool(ok));
+    }
+    if let Some(subprotocol) = &open.subprotocol {
+        f("subprotocol", Value::Text(subprotocol));
+    }
+    f(
+        "subprotocols_offered",
+        Value::Texts(&open.subprotocols_offered),
+    );
+    if let Some(extensions) = &open.extensions {
+        f("extensions", Value::Text(extensions));
+    }
+    f("inferred", Value::Bool(open.inferred));
+}
+
+fn visit_refused(refused: &Refused, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("status", Value::Number(refused.status.into()));
+    f("uri", Value::Text(&refused.uri));
+    if let Some(wants) = &refused.wants {
+        f("wants", Value::Text(wants));
+    }
+}
+
+fn visit_frame(event: &Event, frame: &Frame, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("session", Value::Number(frame.session.0.into()));
+    f("fin", Value::Bool(frame.fin));
+    f("rsv", Value::Number(frame.rsv.into()));
+    f("opcode", Value::Number(frame.opcode.0.into()));
+    f("masked", Value::Bool(frame.masking_key.is_some()));
+    if let Some(key) = frame.masking_key {
+        f("masking_key", Value::Hex(u32::from_be_bytes(key.0)));
+    }
+    f("length", Value::Number(frame.length));
+    f("header_length", Value::Number(frame.header_length.into()));
+    f("offset", Value::Number(event.span.start));
+}
+
+fn visit_message(message: &Message, loan: Loan<'_>, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("session", Value::Number(message.session.0.into()));
+    f("kind", Value::Text(message.kind.word()));
+    f("length", Value::Number(message.length));
+    f("wire_length", Value::Number(message.wire_length));
+    f("frames", Value::Number(message.frames.into()));
+    f("compressed", Value::Bool(message.compressed));
+    f("complete", Value::Bool(message.complete));
+    if !message.complete {
+        f("unknown", Value::Ranges(loan.unknown));
+    }
+    let whole = loan.bytes.len() as u64 == message.length;
+    match text(message, loan) {
+        Some(text) => f("text", Value::Text(text)),
+        None if whole && message.kind != Kind::Close => f("base64", Value::Base64(loan.bytes)),
+        None => {}
+    }
+    if message.kind == Kind::Close {
+        close_body(message, loan, f);
+    }
+}
+
+/// The payload of a text message, where all of it is known, lent, and valid.
+#[must_use]
+pub fn text<'a>(message: &Message, loan: Loan<'a>) -> Option<&'a str> {
+    let is_text = message.kind == Kind::Text && message.complete && message.utf8;
+    let whole = loan.bytes.len() as u64 == message.length;
+    (is_text && whole)
+        .then(|| simdutf8::basic::from_utf8(loan.bytes).ok())
+        .flatten()
+}
+
+/// The code and the reason of a close frame; a body that is not both is shown as bytes.
+fn close_body(message: &Message, loan: Loan<'_>, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    let code = CloseCode::read(loan.bytes).filter(|_| message.complete);
+    let reason = loan
+        .bytes
+        .get(2..)
+        .and_then(|reason| std::str::from_utf8(reason).ok());
+    if let Some(code) = code {
+        f("code", Value::Number(code.0.into()));
+    }
+    match (code, reason) {
+        (Some(_), Some(reason)) => f("reason", Value::Text(reason)),
+        _ if loan.bytes.is_empty() => {}
+        _ => f("base64", Value::Base64(loan.bytes)),
+    }
+}
+
+fn visit_close(close: &Close, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("session", Value::Number(close.session.0.into()));
+    f("clean", Value::Bool(close.clean));
+    f(
+        "initiator",
+        Value::Text(close.initiator.map_or("unknown", Dir::sender)),
+    );
+    let codes = [
+        ("code_client", close.code_client),
+        ("code_server", close.code_server),
+        ("client_saw", close.client_saw),
+        ("server_saw", close.server_saw),
+    ];
+    for (name, code) in codes {
+        if let Some(code) = code {
+            f(name, Value::Number(code.0.into()));
+        }
+    }
+    f("tcp_end", Value::Text(close.tcp_end.word()));
+    f("why", Value::Text(&close.why));
+}

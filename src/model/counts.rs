@@ -1,0 +1,14 @@
+//! How many packets of which kind a run has seen.
+
+/// How many packets of which kind came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// All of them.
+    pub packets: u64,
+    /// Those with a TCP segment.
+    pub tcp_packets: u64,
+    /// TCP connections.
+    pub tcp_conns: u64,
+    /// Those whose link type is not read, or whose headers are cut or malformed.
+    pub undecodable: u64,
+}

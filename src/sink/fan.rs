@@ -1,0 +1,70 @@
+//! Only some kinds of events.
+
+use crate::model::{Event, Flow, KINDS, Loan, MessageRef, Piece, Sink, Want};
+use std::io;
+
+/// Passes on the events whose kind was asked for; all of them where none was.
+#[derive(Debug)]
+pub struct Only<S> {
+    kinds: Vec<&'static str>,
+    sink: S,
+}
+
+impl<S: Sink> Only<S> {
+    /// `wanted` are kinds such as `ws.message`, or their beginnings such as `ws`.
+    ///
+    /// # Errors
+    /// The first word that is neither.
+    pub fn new<'a>(wanted: impl IntoIterator<Item = &'a str>, sink: S) -> Result<Self, &'a str> {
+        let mut kinds = Vec::new();
+        for word in wanted {
+            let before = kinds.len();
+            let below = |kind: &str| {
+                kind.strip_prefix(word)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            kinds.extend(KINDS.iter().filter(|kind| below(kind)));
+            if kinds.len() == before {
+                return Err(word);
+            }
+        }
+        Ok(Self { kinds, sink })
+    }
+
+    /// The sink behind.
+    pub fn into_inner(self) -> S {
+        self.sink
+    }
+
+    /// Whether events of this kind pass.
+    fn passes(&self, kind: &str) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&kind)
+    }
+}
+
+impl<S: Sink> Sink for Only<S> {
+    fn want(&self) -> Want {
+        let messages = self.passes("ws.message");
+        let want = self.sink.want();
+        Want {
+            joined: want.joined && messages,
+            ..want
+        }
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        if self.passes(event.kind.word()) {
+            self.sink.event(event, flow, loan)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) -> io::Result<()> {
+        self.sink.part(of, at, loan)
+    }
+
+    fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        self.sink.stream(piece)
+    }
+}

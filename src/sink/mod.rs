@@ -1,0 +1,15 @@
+//! What events become: lines of text or JSON, and totals.
+
+mod escape;
+mod fan;
+mod jsonl;
+mod stats;
+mod summary;
+mod text;
+
+pub use escape::{Escaped, is_unsafe};
+pub use fan::Only;
+pub use jsonl::Jsonl;
+pub use stats::{Format, Stats};
+pub use summary::summary;
+pub use text::Text;

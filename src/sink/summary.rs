@@ -1,0 +1,295 @@
+//! An event in one line of plain words.
+
+use super::escape::{Escaped, quote};
+use crate::field;
+use crate::model::{
+    Anomaly, Close, CloseCode, Event, EventKind, Flow, Frame, Http, Kind, Loan, Message, Note,
+    Open, Refused, Syn, Tcp, TcpClose, TcpOpen, Trust, Ws,
+};
+use std::fmt::Write as _;
+
+/// Characters of a payload that a summary shows.
+const PREVIEW: usize = 160;
+
+/// What happened, in one line without control characters.
+#[must_use]
+pub fn summary(event: &Event, flow: &Flow, loan: Loan<'_>) -> String {
+    let mut out = String::new();
+    // Writing into a string does not fail.
+    let _ = match &event.kind {
+        EventKind::Tcp(Tcp::Open(open)) => tcp_open(&mut out, open, flow),
+        EventKind::Tcp(Tcp::Close(close)) => tcp_close(&mut out, close),
+        EventKind::Tcp(Tcp::Note(note)) => tcp_note(&mut out, note, event, flow),
+        EventKind::Http(http) => self::http(&mut out, http),
+        EventKind::Ws(Ws::Open(open)) => ws_open(&mut out, open),
+        EventKind::Ws(Ws::Refused(refused)) => ws_refused(&mut out, refused),
+        EventKind::Ws(Ws::Frame(frame)) => ws_frame(&mut out, frame),
+        EventKind::Ws(Ws::Message(message)) => ws_message(&mut out, message, loan),
+        EventKind::Ws(Ws::Close(close)) => ws_close(&mut out, close),
+        EventKind::Anomaly(anomaly) => self::anomaly(&mut out, anomaly, event),
+    };
+    if event.trust == Trust::Inferred && matches!(event.kind, EventKind::Ws(Ws::Open(_))) {
+        out.push_str(" (inferred)");
+    }
+    out
+}
+
+type Written = std::fmt::Result;
+
+fn tcp_open(out: &mut String, open: &TcpOpen, flow: &Flow) -> Written {
+    write!(out, "TCP open, {} handshake", open.handshake.word())?;
+    match open.initial_rtt {
+        Some(nanos) => write!(out, " in {}", Duration(nanos)),
+        None => write!(out, ", {flow}"),
+    }
+}
+
+fn tcp_close(out: &mut String, close: &TcpClose) -> Written {
+    let [c2s, s2c] = close.bytes;
+    let how = if close.reset { "reset" } else { "closed" };
+    write!(
+        out,
+        "TCP {how} by the {}; {c2s} bytes up, {s2c} bytes down",
+        close.first.sender()
+    )
+}
+
+fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Written {
+    let span = event.span;
+    match note {
+        Note::Syn(syn) => {
+            write!(out, "SYN {flow}")?;
+            offered(out, syn)
+        }
+        Note::SynAck(syn) => {
+            out.push_str("SYN, ACK");
+            offered(out, syn)
+        }
+        Note::Fin => write!(out, "FIN after {} bytes", span.start),
+        Note::Rst => write!(out, "RST"),
+        Note::KeepAlive => write!(out, "TCP keep-alive probe"),
+        Note::KeepAliveAck => write!(out, "TCP keep-alive answer"),
+        Note::Retransmission => write!(out, "retransmission of {} bytes", span.len),
+        Note::OutOfOrder => write!(out, "out of order: {} bytes fill a hole", span.len),
+        Note::Protocol(name) => write!(out, "not HTTP: {name}"),
+    }
+}
+
+fn offered(out: &mut String, syn: &Syn) -> Written {
+    write!(out, ", window {}", syn.window)?;
+    if let Some(mss) = syn.mss {
+        write!(out, ", MSS {mss}")?;
+    }
+    if let Some(wscale) = syn.wscale {
+        write!(out, ", scale {wscale}")?;
+    }
+    if syn.sack_permitted {
+        out.push_str(", SACK");
+    }
+    if syn.timestamps {
+        out.push_str(", timestamps");
+    }
+    Ok(())
+}
+
+fn http(out: &mut String, http: &Http) -> Written {
+    match http {
+        Http::Request(request) => {
+            let method = String::from_utf8_lossy(&request.method);
+            let target = String::from_utf8_lossy(&request.target);
+            write!(out, "HTTP {} {}", Escaped(&method), Cut(&target))
+        }
+        Http::Response(response) => {
+            let reason = String::from_utf8_lossy(&response.reason);
+            write!(out, "HTTP {} {}", response.status, Cut(&reason))
+        }
+    }
+}
+
+fn ws_open(out: &mut String, open: &Open) -> Written {
+    write!(out, "WebSocket session {} opens", open.session)?;
+    if let Some(uri) = &open.uri {
+        write!(out, ": {}", Cut(uri))?;
+    }
+    if let Some(subprotocol) = &open.subprotocol {
+        write!(out, ", subprotocol {}", Cut(subprotocol))?;
+    }
+    if let Some(extensions) = &open.extensions {
+        write!(out, ", {}", Cut(extensions))?;
+    }
+    match open.accept_ok {
+        Some(true) => write!(out, ", accept value right"),
+        Some(false) => write!(out, ", ACCEPT VALUE WRONG"),
+        None => Ok(()),
+    }
+}
+
+fn ws_refused(out: &mut String, refused: &Refused) -> Written {
+    write!(
+        out,
+        "WebSocket refused: {} for {}",
+        refused.status,
+        Cut(&refused.uri)
+    )?;
+    match &refused.wants {
+        Some(wants) => write!(out, " ({})", Cut(wants)),
+        None => Ok(()),
+    }
+}
+
+fn ws_frame(out: &mut String, frame: &Frame) -> Written {
+    write!(out, "frame {}", frame.opcode)?;
+    if frame.fin {
+        out.push_str(" FIN");
+    }
+    for (bit, name) in [(4, " RSV1"), (2, " RSV2"), (1, " RSV3")] {
+        if frame.rsv & bit != 0 {
+            out.push_str(name);
+        }
+    }
+    write!(out, ", {} + {} bytes", frame.header_length, frame.length)?;
+    match frame.masking_key {
+        Some(key) => write!(out, ", masked {key}"),
+        None => Ok(()),
+    }
+}
+
+fn ws_message(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
+    write!(out, "{}", message.kind.word())?;
+    match message.kind {
+        Kind::Close => close_body(out, message, loan)?,
+        _ => payload(out, message, loan)?,
+    }
+    if message.frames > 1 {
+        write!(out, " [{} frames]", message.frames)?;
+    }
+    if message.compressed {
+        write!(
+            out,
+            " [{} bytes inflated to {}]",
+            message.wire_length, message.length
+        )?;
+    }
+    if !message.complete {
+        let unknown: u64 = loan
+            .unknown
+            .iter()
+            .map(|range| range.end - range.start)
+            .sum();
+        match loan.unknown.last() {
+            Some(last) if last.is_empty() => write!(out, " [UNKNOWN from byte {}]", last.start)?,
+            _ => write!(out, " [{unknown} bytes UNKNOWN]")?,
+        }
+    }
+    Ok(())
+}
+
+fn payload(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
+    if let Some(text) = field::text(message, loan) {
+        out.push(' ');
+        quote(out, text, PREVIEW);
+        return Ok(());
+    }
+    if message.kind == Kind::Text && message.complete {
+        write!(out, " of {} bytes, NOT UTF-8:", message.length)?;
+    } else if message.length > 0 {
+        write!(out, " of {} bytes:", message.length)?;
+    } else {
+        return write!(out, ", empty");
+    }
+    bytes(out, loan)
+}
+
+/// The first bytes, unknown ones as `??`, and as text where they are printable ASCII.
+fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
+    const SHOWN: usize = 16;
+    let shown = loan.bytes.get(..SHOWN).unwrap_or(loan.bytes);
+    for (at, byte) in shown.iter().enumerate() {
+        match loan
+            .unknown
+            .iter()
+            .any(|range| range.contains(&(at as u64)))
+        {
+            true => out.push_str(" ??"),
+            false => write!(out, " {byte:02x}")?,
+        }
+    }
+    if loan.bytes.len() > SHOWN {
+        out.push_str(" …");
+    }
+    let printable = loan.bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    if printable && loan.unknown.is_empty() && (1..=64).contains(&loan.bytes.len()) {
+        write!(out, " \"{}\"", loan.bytes.escape_ascii())?;
+    }
+    Ok(())
+}
+
+fn close_body(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
+    let Some(code) = CloseCode::read(loan.bytes).filter(|_| message.complete) else {
+        return match loan.bytes {
+            [] => write!(out, ", no code"),
+            _ => bytes(out, loan),
+        };
+    };
+    write!(out, " {} ({})", code.0, code.name())?;
+    let reason = loan.bytes.get(2..).unwrap_or_default();
+    if !reason.is_empty() {
+        out.push(' ');
+        quote(out, &String::from_utf8_lossy(reason), PREVIEW);
+    }
+    Ok(())
+}
+
+fn ws_close(out: &mut String, close: &Close) -> Written {
+    let how = if close.clean {
+        "cleanly"
+    } else {
+        "NOT CLEANLY"
+    };
+    write!(
+        out,
+        "WebSocket session {} ends {how}: {}",
+        close.session, close.why
+    )
+}
+
+fn anomaly(out: &mut String, anomaly: &Anomaly, event: &Event) -> Written {
+    write!(out, "{}: ", anomaly.what.word())?;
+    if event.span.len > 0 {
+        write!(out, "{} bytes at {}: ", event.span.len, event.span.start)?;
+    }
+    write!(out, "{}", Escaped(&anomaly.text))
+}
+
+/// Text from the wire, escaped and not too long.
+struct Cut<'a>(&'a str);
+
+impl std::fmt::Display for Cut<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let end = self
+            .0
+            .char_indices()
+            .nth(PREVIEW)
+            .map_or(self.0.len(), |(at, _)| at);
+        write!(f, "{}", Escaped(&self.0[..end]))?;
+        if end < self.0.len() {
+            write!(f, "…")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Nanoseconds, in the unit that reads best.
+pub(super) struct Duration(pub i64);
+
+impl std::fmt::Display for Duration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let nanos = self.0 as f64;
+        match self.0.unsigned_abs() {
+            0..1_000_000 => write!(f, "{:.1} µs", nanos / 1e3),
+            1_000_000..1_000_000_000 => write!(f, "{:.2} ms", nanos / 1e6),
+            _ => write!(f, "{:.3} s", nanos / 1e9),
+        }
+    }
+}
