@@ -164,7 +164,7 @@ def check(path):
                 problems.append(f"{key[1]} {uri} {side}: {type(e).__name__} {e}")
     logged = {}
     for x in lines:
-        if x["do"] in ("send", "receive"):
+        if x.get("do") in ("send", "receive"):
             logged.setdefault((x["server"], x["uri"]), {}).setdefault((x["do"], x["who"]), []).append(x)
     for session, what in logged.items():
         for (do, who), items in what.items():

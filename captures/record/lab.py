@@ -37,6 +37,13 @@ class Namespace:
         return subprocess.Popen(["ip", "netns", "exec", self.name, *command], **kwargs)
 
 
+class Outside:
+    """No namespace: where wire.py runs, which joins two others."""
+
+    def popen(self, command, **kwargs):
+        return subprocess.Popen(command, **kwargs)
+
+
 class Lab:
     """One scenario: everything started through it is ended with it."""
 
@@ -45,6 +52,7 @@ class Lab:
         self.dir = os.path.join(WORK, "runs", name)
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
+        self.outside = Outside()
         self.spaces, self.background, self.count = [], [], 0
         self.log = os.path.join(self.dir, "log.jsonl")
         open(self.log, "w").close()
@@ -125,10 +133,10 @@ class Lab:
                 os.killpg(p.pid, signal.SIGKILL)
                 p.wait()
 
-    def note(self, server, uri, do, **more):
+    def capture_started(self):
+        """For captures that begin in the middle of things."""
         with open(self.log, "a") as f:
-            f.write(json.dumps({"t": round(time.time(), 6), "who": "client", "program": "recorder",
-                                "server": server, "uri": uri, "do": do, **more}) + "\n")
+            f.write(json.dumps({"t": round(time.time(), 6), "do": "capture_started"}) + "\n")
 
     # -- captures ---------------------------------------------------------
 

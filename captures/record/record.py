@@ -204,25 +204,30 @@ def through(lab, command, config, front, back, ready_file=None):
                        *send(*(quote(i) for i in range(12))), ["recv", 12], ["ping", "through"], CLOSE]})
 
 
+NGINX = """\
+daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log;
+events {{ }}
+http {{
+  access_log off; client_body_temp_path {dir}/b; proxy_temp_path {dir}/p;
+  fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
+  {rest}
+}}
+"""
+
+
 @scenario
 def nginx(lab):
     """nginx as a reverse proxy; both of its sides."""
-    through(lab, ["nginx", "-c"], f"""\
-daemon off; worker_processes 1; master_process off; pid {lab.dir}/nginx.pid; error_log {lab.dir}/error.log;
-events {{ }}
-http {{
-  access_log off; client_body_temp_path {lab.dir}/b; proxy_temp_path {lab.dir}/p;
-  fastcgi_temp_path {lab.dir}/f; uwsgi_temp_path {lab.dir}/u; scgi_temp_path {lab.dir}/s;
-  server {{
+    through(lab, ["nginx", "-c"], NGINX.format(dir=lab.dir, rest="""
+  server {
     listen 127.0.0.1:9012;
-    location / {{
+    location / {
       proxy_pass http://127.0.0.1:9013; proxy_http_version 1.1;
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";
       proxy_set_header X-Forwarded-For $remote_addr;
-    }}
-  }}
-}}
-""", 9012, 9013)
+    }
+  }
+"""), 9012, 9013)
 
 
 HAPROXY = """\
@@ -243,6 +248,303 @@ listen front
   option forwardfor
   server one 127.0.0.1:9015
 """, 9014, 9015)
+
+
+# -- how connections end ----------------------------------------------------
+
+@scenario
+def closes(lab):
+    """Clean closes: by the server (1001), by the client with no code, 4000-range with a Chinese reason."""
+    ns = lab.ns()
+    py, js = "127.0.0.1:9016", "127.0.0.1:9017"
+    bye = ["close", 1000, ""]
+    with lab.capture(ns, "lo", "tcp portrange 9016-9017"):
+        lab.server(ns, "py_websockets.py", listen=py, sessions={
+            "/leave?c=1": {"steps": [["recv", 1], *send("restarting"), ["close", 1001, "going away"]]},
+            "/leave?c=2": {"steps": [["recv", 1], ["close", 4001, "会话已过期"]]},
+            "*": {"echo": True}})
+        lab.server(ns, "node_ws.mjs", listen=js, sessions={
+            "/leave?c=3": {"steps": [["recv", 1], ["close", None, None]]}, "*": {"echo": True}})
+        talk = [*send("hello"), ["recv", 1]]
+        lab.client(ns, "node_ws.mjs",
+                   {"dial": py, "uri": "/leave?c=1", "steps": send("one")},
+                   {"dial": py, "uri": "/leave?c=2", "steps": send("two"), "after": 0.1},
+                   {"dial": py, "uri": "/echo?c=4", "steps": [*talk, ["close", None, None]], "after": 0.2},
+                   {"dial": py, "uri": "/echo?c=5", "steps": [*talk, ["close", 4999, "再见，朋友 👋"]], "after": 0.3},
+                   {"dial": py, "uri": "/echo?c=6", "steps": [*talk, bye], "after": 0.4})
+        lab.client(ns, "py_websockets.py",
+                   {"dial": js, "uri": "/leave?c=3", "steps": send("three")},
+                   {"dial": js, "uri": "/echo?c=7", "steps": [*talk, ["close", 3000, "x" * 123]], "after": 0.1},
+                   {"dial": js, "uri": "/both?c=8", "steps": [*talk, bye], "after": 0.2})
+
+
+@scenario
+def reset(lab):
+    """A server drops one connection with a RST, is killed with unread data on another; no close frames."""
+    a, b = lab.pair()
+    one, two = "10.7.0.2:9018", "10.7.0.2:9019"
+    with lab.capture(a, "veth0", "tcp portrange 9018-9019"):
+        lab.server(b, "py_websockets.py", listen=one, sessions={
+            "/reset?c=1": {"steps": [*send("one", "two"), ["recv", 1], ["reset"]]}})
+        lab.server(b, "py_websockets.py", listen=two, sessions={
+            "/killed?c=2": {"steps": [*send("three"), ["recv", 1], ["deaf"], ["sleep", 0.4], ["kill"]]}})
+        lab.client(a, "node_ws.mjs", {"dial": one, "uri": "/reset?c=1", "steps": [["recv", 2], *send("hello")]},
+                   {"dial": two, "uri": "/killed?c=2", "after": 0.1, "steps": [
+                       ["recv", 1], *send("hello"), ["sleep", 0.2], *send("nobody reads this")]})
+
+
+@scenario
+def killed(lab):
+    """A server process is killed: FIN without a close frame."""
+    a, b = lab.pair()
+    at = "10.7.0.2:9020"
+    with lab.capture(b, "veth0", "tcp port 9020"):
+        lab.server(b, "py_websockets.py", listen=at, sessions={
+            "/killed?c=1": {"steps": [*send("one", noise(100)), ["recv", 1], ["sleep", 0.2], ["kill"]]}})
+        lab.client(a, "node_ws.mjs", {"dial": at, "uri": "/killed?c=1", "steps": [["recv", 2], *send("hello")]})
+
+
+@scenario
+def vanished(lab):
+    """A client vanishes from the network; the server retransmits to the end of the capture."""
+    a, b = lab.pair()
+    at = "10.7.0.2:9021"
+    with lab.capture(b, "veth0", "tcp port 9021"):
+        lab.server(b, "node_ws.mjs", listen=at, sessions={"/ticks?c=1": {"steps": [
+            x for i in range(12) for x in (["send", f"tick {i}"], ["sleep", 0.3])]}})
+        lab.client(a, "py_websockets.py", {"dial": at, "uri": "/ticks?c=1", "steps": [*send("start"), ["recv", 4]]}, wait=False)
+        time.sleep(2)
+        a.sh("iptables -A INPUT -j DROP; iptables -A OUTPUT -j DROP")
+        time.sleep(6)
+
+
+@scenario
+def refused(lab):
+    """Upgrades refused: 400, 401, 403, 404, 426, a page instead (200), a redirect; then one that works."""
+    ns = lab.ns()
+    py, js, web = "127.0.0.1:9022", "127.0.0.1:9023", "127.0.0.1:9024"
+    conf = os.path.join(lab.dir, "nginx.conf")
+    with open(conf, "w") as f:
+        f.write(NGINX.format(dir=lab.dir, rest="""
+  server {
+    listen 127.0.0.1:9024;
+    location /page { default_type text/html; return 200 "<p>only a page here</p>"; }
+    location /moved { return 302 http://127.0.0.1:9022/echo?c=elsewhere; }
+  }
+"""))
+    plain = [["Content-Type", "text/plain"]]
+    with lab.capture(ns, "lo", "tcp portrange 9022-9024"):
+        lab.start(ns, ["nginx", "-c", conf], ready=None)
+        lab.server(ns, "py_websockets.py", listen=py, sessions={"*": {"echo": True}}, refuse={
+            "/private": [401, [["WWW-Authenticate", 'Basic realm="harbour"'], *plain], "who are you?\n"],
+            "/forbidden": [403, plain, "no\n"], "/nowhere": [404, plain, "nothing here\n"]})
+        lab.server(ns, "node_ws.mjs", listen=js, sessions={"*": {"echo": True}}, refuse={
+            "/bad": [400, plain, "bad request\n"],
+            "/upgrade": [426, [["Sec-WebSocket-Version", "13"], ["Upgrade", "websocket"], *plain], "upgrade required\n"]})
+        time.sleep(0.5)
+        uris = [(py, "/private?c=1"), (py, "/forbidden?c=2"), (py, "/nowhere?c=3"), (js, "/bad?c=4"),
+                (js, "/upgrade?c=5"), (web, "/page?c=6"), (web, "/moved?c=7")]
+        sessions = [{"dial": d, "uri": u, "after": i * 0.05} for i, (d, u) in enumerate(uris)]
+        works = {"dial": py, "steps": [*send("let in"), ["recv", 1], CLOSE], "after": 0.5}
+        lab.client(ns, "node_ws.mjs", *sessions, {"dial": py, "uri": "/echo?c=8", "version": 8, "after": 0.45},
+                   {**works, "uri": "/echo?c=9"})
+        lab.client(ns, "py_websockets.py", *({**s, "uri": s["uri"] + "1"} for s in sessions[:-1]),
+                   {**works, "uri": "/echo?c=10"})
+
+
+@scenario
+def idle(lab):
+    """An idle connection over a veth: TCP keep-alive probes with WebSocket pings beside them."""
+    a, b = lab.pair()
+    at = "10.7.0.2:9025"
+    with lab.capture(a, "veth0", "tcp port 9025"):
+        lab.server(b, "py_websockets.py", listen=at, keepalive=[1, 1], sessions={"/idle?c=1": {"echo": True}})
+        lab.client(a, "node_ws.mjs", {"dial": at, "uri": "/idle?c=1", "steps": [
+            *send("hello"), ["recv", 1], ["sleep", 2.5], ["ping", "still here"], ["sleep", 2.5], ["ping", "and now"],
+            ["sleep", 1.4], *send("bye"), ["recv", 2], CLOSE]})
+
+
+# -- many connections -------------------------------------------------------
+
+@scenario
+def twelve(lab):
+    """Twelve connections at once, interleaved; half of them compressed."""
+    a, b = lab.pair(six=True)
+    four, six = "10.7.0.2:9026", "[fd07::2]:9026"
+    rng = random.Random(12)
+    sessions = []
+    for c in range(12):
+        steps = []
+        for i in range(8):
+            steps += [*send(f"client {c} says {i}: " + words(rng.randrange(10, 300), c * 100 + i)), ["sleep", rng.random() / 20]]
+        sessions.append({"dial": six if c % 3 == 2 else four, "uri": f"/echo?c={c}", "after": rng.random() / 5,
+                         "deflate": {} if c % 2 else None, "steps": [*steps, ["recv", 8], CLOSE]})
+    with lab.capture(b, "veth0", "tcp port 9026"):
+        for listen in (four, six):
+            lab.server(b, "node_ws.mjs", listen=listen, deflate={"threshold": 0}, sessions={"*": {"echo": True}})
+        lab.client(a, "py_websockets.py", *sessions)
+
+
+@scenario
+def port_reuse(lab):
+    """The same client port twice: one four-tuple, two connections."""
+    a, b = lab.pair()
+    at = "10.7.0.2:9027"
+    with lab.capture(b, "veth0", "tcp port 9027"):
+        lab.server(b, "node_ws.mjs", listen=at, sessions={"*": {"echo": True}})
+        for c in (1, 2):
+            lab.client(a, "py_websockets.py", {"dial": at, "bind": "10.7.0.1:40001", "uri": f"/echo?c={c}", "steps": [
+                *send(f"connection {c}", words(300, c)), ["recv", 2], CLOSE]})
+
+
+# -- networks ---------------------------------------------------------------
+
+def small_talk(lab, client, server, at, bind_server=None, uri="/echo?c=1", **more):
+    """A Python client and a Node server that speak briefly."""
+    lab.server(server, "node_ws.mjs", listen=bind_server or at, sessions={"*": {"echo": True}})
+    lab.client(client, "py_websockets.py", {"dial": at, "uri": uri, "steps": [
+        *send("hello", EMOJI, noise(200), words(1800)), ["recv", 4], CLOSE], **more})
+
+
+@scenario
+def ipv6(lab):
+    """IPv6 on the loopback; a pcap file with nanoseconds."""
+    ns = lab.ns()
+    with lab.capture(ns, "lo", "tcp port 9028", suffix="pcap", tool="tcpdump", options=["--time-stamp-precision=nano"]):
+        small_talk(lab, ns, ns, "[::1]:9028")
+
+
+@scenario
+def ipv6_veth(lab):
+    """IPv6 over a veth whose MTU is 1280."""
+    a, b = lab.pair(mtu=1280, six=True)
+    with lab.capture(b, "veth0", "tcp port 9029"):
+        small_talk(lab, a, b, "[fd07::2]:9029")
+
+
+@scenario
+def any_device(lab):
+    """Linux cooked capture v2 (tcpdump -i any): a veth and the loopback in one file."""
+    a, b = lab.pair()
+    with lab.capture(b, "any", "tcp port 9030", suffix="pcap", tool="tcpdump"):
+        small_talk(lab, a, b, "10.7.0.2:9030")
+        small_talk(lab, b, b, "127.0.0.1:9030", uri="/echo?c=2")
+
+
+@scenario
+def any_device_v1(lab):
+    """Linux cooked capture v1; a pcap file with microseconds."""
+    a, b = lab.pair()
+    with lab.capture(b, "any", "tcp port 9031", suffix="pcap", tool="tcpdump", options=["-y", "LINUX_SLL"]):
+        small_talk(lab, a, b, "10.7.0.2:9031")
+
+
+@scenario
+def two_devices(lab):
+    """One pcapng file, two interfaces (a veth and the loopback), haproxy between them."""
+    a, b = lab.pair()
+    conf = os.path.join(lab.dir, "proxy.conf")
+    with open(conf, "w") as f:
+        f.write(HAPROXY.format(mode="tcp") + "\nlisten front\n  bind 10.7.0.2:9032\n  server one 127.0.0.1:9033\n")
+    with lab.capture(b, ["veth0", "lo"], "tcp portrange 9032-9033"):
+        lab.start(b, ["haproxy", "-f", conf], ready=None)
+        time.sleep(0.7)
+        small_talk(lab, a, b, "10.7.0.2:9032", bind_server="127.0.0.1:9033")
+
+
+def wire(lab, kind, loss, reorder, delay, mtu):
+    """Two namespaces joined by wire.py."""
+    a, b = lab.ns("client"), lab.ns("server")
+    lab.start(lab.outside, [PYTHON, os.path.join(PEERS, "wire.py"), kind, a.name, b.name,
+                            str(loss), str(reorder), str(delay), "7"])
+    for i, n in enumerate((a, b), 1):
+        n.sh(f"sysctl -qw net.ipv6.conf.wire0.disable_ipv6=1; ip link set wire0 mtu {mtu} up; ip addr add 10.7.0.{i}/24 dev wire0")
+    return a, b
+
+
+@scenario
+def raw_ip(lab):
+    """Packets that begin with their IP header (a TUN device)."""
+    a, b = wire(lab, "tun", 0, 0, 0.002, 1400)
+    with lab.capture(b, "wire0", "tcp port 9034"):
+        small_talk(lab, a, b, "10.7.0.2:9034")
+
+
+def lossy_link(lab, port, deflate, sizes):
+    a, b = wire(lab, "tap", 0.03, 0.06, 0.004, 576)
+    at = f"10.7.0.2:{port}"
+    many = [words(n, 50 + i) if i % 3 else noise(n, 50 + i) for i, n in enumerate(sizes)]
+    with lab.capture(b, "wire0", f"tcp port {port}", linger=2):
+        lab.server(b, "node_ws.mjs", listen=at, deflate=deflate and {"threshold": 0},
+                   sessions={"*": {"steps": [["recv", 1], *send(*many)]}})
+        lab.client(a, "py_websockets.py", *(
+            {"dial": at, "uri": f"/both?c={c}", "deflate": {} if deflate else None,
+             "steps": [*send("start", *many), ["recv", len(many)], CLOSE]} for c in (1, 2)))
+
+
+@scenario
+def lossy(lab):
+    """A link that loses 3 % and reorders 6 % of its packets, MTU 576; both ways at once."""
+    lossy_link(lab, 9035, False, [40, 3000, 9000, 500, 12000, 100, 700, 5000])
+
+
+@scenario
+def lossy_deflate(lab):
+    """The same link, with permessage-deflate."""
+    lossy_link(lab, 9036, True, [4000, 200, 30000, 6000, 100, 50000, 9000])
+
+
+def tunnel(lab, kind, port, six=False):
+    a, b = lab.pair()
+    for i, n in enumerate((a, b), 1):
+        lab.start(n, [PYTHON, os.path.join(PEERS, "tunnel.py"), kind, f"10.7.0.{i}", f"10.7.0.{3 - i}",
+                      f"02:00:00:00:07:0{3 - i}"])
+        n.sh("sysctl -qw net.ipv6.conf.inner0.addr_gen_mode=1; ip link set inner0 mtu 1400 up; "
+             + (f"ip addr add fd08::{i}/64 dev inner0 nodad" if six else f"ip addr add 10.8.0.{i}/24 dev inner0"))
+    with lab.capture(b, "veth0", {"vlan": "vlan", "qinq": "", "gre": "proto 47", "ipip": "proto 4", "6in4": "proto 41"}[kind]):
+        small_talk(lab, a, b, f"[fd08::2]:{port}" if six else f"10.8.0.2:{port}")
+
+
+@scenario
+def vlan(lab):
+    """802.1Q: VLAN 7."""
+    tunnel(lab, "vlan", 9037)
+
+
+@scenario
+def qinq(lab):
+    """802.1ad: VLAN 7 inside service VLAN 100."""
+    tunnel(lab, "qinq", 9038)
+
+
+@scenario
+def gre(lab):
+    """GRE with a key."""
+    tunnel(lab, "gre", 9039)
+
+
+@scenario
+def ipip(lab):
+    """IPv4 in IPv4."""
+    tunnel(lab, "ipip", 9040)
+
+
+@scenario
+def six_in_four(lab):
+    """IPv6 in IPv4."""
+    tunnel(lab, "6in4", 9041, six=True)
+
+
+@scenario
+def vxlan(lab):
+    """VXLAN, network 42."""
+    a, b = lab.pair()
+    for i, n in enumerate((a, b), 1):
+        n.sh(f"ip link add vx0 type vxlan id 42 local 10.7.0.{i} remote 10.7.0.{3 - i} dstport 4789 dev veth0; "
+             f"sysctl -qw net.ipv6.conf.vx0.disable_ipv6=1; ip link set vx0 address 02:00:00:00:08:0{i} up; "
+             f"ip addr add 10.8.0.{i}/24 dev vx0; ethtool -K vx0 tso off gso off gro off >/dev/null")
+    with lab.capture(b, "veth0", "udp port 4789"):
+        small_talk(lab, a, b, "10.8.0.2:9042")
 
 
 # -- the run ----------------------------------------------------------------

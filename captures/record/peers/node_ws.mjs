@@ -138,7 +138,7 @@ async function client(session) {
     maxPayload: 1 << 28,
     localAddress: session.bind && address(session.bind)[0],
     localPort: session.bind && address(session.bind)[1],
-    followRedirects: false,
+    protocolVersion: session.version ?? 13,
   };
   const url = `ws://${session.host ?? session.dial}${session.uri}`;
   const ws = new WebSocket(url, session.subprotocols ?? [], options);

@@ -182,6 +182,7 @@ async def one_client(session):
     await asyncio.sleep(session.get("after", 0))
     dial, uri = session["dial"], session["uri"]
     host, port = address(dial)
+    at = session.get("via", dial)  # the other end of its TCP connection
     kwargs = {"proxy": session.get("proxy")}
     if kwargs["proxy"] is None:
         if bind := session.get("bind"):
@@ -196,7 +197,7 @@ async def one_client(session):
 
     def connection(*args, **kw):
         ws = LoggedClient(*args, **kw)
-        ws.at, ws.uri = dial, uri
+        ws.at, ws.uri = at, uri
         return ws
 
     try:
@@ -206,10 +207,10 @@ async def one_client(session):
                            subprotocols=session.get("subprotocols"),
                            additional_headers=session.get("headers"), **kwargs)
     except websockets.InvalidStatus as e:
-        return log.write(now(), dial, uri, "refused", status=e.response.status_code)
+        return log.write(now(), at, uri, "refused", status=e.response.status_code)
     except (OSError, websockets.WebSocketException) as e:
-        return log.write(now(), dial, uri, "error", text=f"{type(e).__name__}: {e}")
-    await run_session(ws, session, dial, uri, now())
+        return log.write(now(), at, uri, "error", text=f"{type(e).__name__}: {e}")
+    await run_session(ws, session, at, uri, now())
 
 
 async def clients():
