@@ -15,6 +15,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -34,8 +35,8 @@ def streams(path):
     segments, start = collections.defaultdict(list), {}
     for line in out.splitlines():
         time, s4, s6, sport, d4, d6, dport, seq, syn, data, number = line.split("\t")
-        src = f"{s4}:{sport}" if s4 else f"[{s6}]:{sport}"
-        dst = f"{d4}:{dport}" if d4 else f"[{d6}]:{dport}"
+        src = f"[{s6}]:{sport}" if s6 else f"{s4}:{sport}"
+        dst = f"[{d6}]:{dport}" if d6 else f"{d4}:{dport}"
         key, seq = (src, dst, int(number)), int(seq)
         if syn in ("1", "True"):
             start[key] = seq + 1
@@ -142,10 +143,10 @@ def check(path):
     for key in segments:
         data, times = assemble(segments[key], start.get(key))
         back = (key[1], key[0], key[2])
-        for method in (b"GET /",):
-            at = data.find(method)
-        if at < 0 or b"pgrade: websocket" not in data or back not in segments:
+        upgrade = re.search(rb"GET \S+ HTTP/1\.1\r\n([^\r\n]+\r\n)*upgrade: websocket\r\n", data, re.I)
+        if not upgrade or back not in segments:
             continue
+        at = upgrade.start()
         uri = data[at:].split(b" ")[1].decode()
         reply, reply_times = assemble(segments[back], start.get(back))
         head = reply.find(b"HTTP/1.1 101")

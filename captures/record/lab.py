@@ -91,9 +91,10 @@ class Lab:
         path = os.path.join(self.dir, f"spec{self.count}.json")
         with open(path, "w", encoding="utf-8") as f:
             json.dump(spec, f, ensure_ascii=False)
-        file = os.path.join(PEERS, peer)
-        run = ["node"] if peer.endswith("js") else ["java"] if peer.endswith(".java") else [PYTHON]
-        return [*run, file, path]
+        if peer == "rust":
+            return [os.path.join(WORK, "rust", "release", "rust-client"), path]
+        run = ["node", "--experimental-websocket", "--no-warnings"] if peer.endswith("js") else [PYTHON]
+        return [*run, os.path.join(PEERS, peer), path]
 
     def start(self, ns, command, ready="ready", env={}, stream="stdout"):
         """Start a program in the background; wait for a line that holds `ready`."""
@@ -122,6 +123,13 @@ class Lab:
         if ok and code:
             raise RuntimeError(f"{peer} ended with {code}")
         return p
+
+    def run(self, ns, command, ok=True):
+        """Any program, to its end."""
+        p = ns.popen(command, env=self.env(), cwd=self.dir, stdin=subprocess.DEVNULL,
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if p.wait(60) and ok:
+            raise RuntimeError(f"{command} failed")
 
     def stop(self, p):
         if p.poll() is None:

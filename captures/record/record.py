@@ -547,6 +547,289 @@ def vxlan(lab):
         small_talk(lab, a, b, "10.8.0.2:9042")
 
 
+# -- proxies that clients ask for, and what comes before the upgrade ---------
+
+@scenario
+def connect_proxy(lab):
+    """Through an HTTP proxy with CONNECT (tinyproxy); both of its sides."""
+    ns = lab.ns()
+    conf = os.path.join(lab.dir, "tinyproxy.conf")
+    with open(conf, "w") as f:
+        f.write("Port 9050\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nConnectPort 9051\nMaxClients 5\n")
+    with lab.capture(ns, "lo", "tcp portrange 9050-9051"):
+        lab.start(ns, ["tinyproxy", "-d", "-c", conf], ready="Accepting")
+        small_talk(lab, ns, ns, "127.0.0.1:9051", via="127.0.0.1:9050", proxy="http://127.0.0.1:9050")
+
+
+@scenario
+def socks_proxy(lab):
+    """Through a SOCKS5 proxy (microsocks); both of its sides."""
+    ns = lab.ns()
+    with lab.capture(ns, "lo", "tcp portrange 9052-9053"):
+        lab.start(ns, ["microsocks", "-q", "-i", "127.0.0.1", "-p", "9052"], ready=None)
+        time.sleep(0.5)
+        small_talk(lab, ns, ns, "127.0.0.1:9053", via="127.0.0.1:9052", proxy="socks5://127.0.0.1:9052")
+
+
+@scenario
+def proxy_protocol(lab):
+    """haproxy putting a PROXY header before the upgrade: version 1, then 2."""
+    ns = lab.ns()
+    conf = os.path.join(lab.dir, "proxy.conf")
+    with open(conf, "w") as f:
+        f.write(HAPROXY.format(mode="tcp") + """
+listen one
+  bind 127.0.0.1:9054
+  server node 127.0.0.1:9056 send-proxy
+listen two
+  bind 127.0.0.1:9055
+  server node 127.0.0.1:9056 send-proxy-v2
+""")
+    steps = [*send("hello", CHINESE, noise(99)), ["recv", 3], CLOSE]
+    with lab.capture(ns, "lo", "tcp portrange 9054-9056"):
+        lab.server(ns, "node_ws.mjs", listen="127.0.0.1:9056", proxy_protocol=True, sessions={"*": {"echo": True}})
+        lab.start(ns, ["haproxy", "-f", conf], ready=None)
+        time.sleep(0.7)
+        lab.client(ns, "py_websockets.py", {"dial": "127.0.0.1:9054", "uri": "/echo?c=1", "steps": steps},
+                   {"dial": "127.0.0.1:9055", "uri": "/echo?c=2", "steps": steps, "after": 0.1})
+
+
+@scenario
+def early(lab):
+    """A client whose frames come before the 101; and one whose connection carried plain requests first."""
+    ns = lab.ns()
+    py, web = "127.0.0.1:9057", "127.0.0.1:9058"
+    with lab.capture(ns, "lo", "tcp portrange 9057-9058"):
+        lab.server(ns, "py_websockets.py", listen=py, sessions={"*": {"echo": True}})
+        lab.server(ns, "py_aiohttp.py", listen=web, sessions={"*": {"echo": True}})
+        lab.client(ns, "raw.py",
+                   {"dial": py, "uri": "/echo?c=1", "early": [["in the same segment", noise(50)], ["in the next one"]], "recv": 3},
+                   {"dial": py, "uri": "/echo?c=2", "early": [[], ["right behind", CHINESE]], "recv": 2},
+                   {"dial": web, "uri": "/echo?c=3", "first": ["/state", "/zipped"], "early": [["after two requests"], []], "recv": 1})
+
+
+@scenario
+def together(lab):
+    """A server that sends its first messages in the segment of its 101."""
+    ns = lab.ns()
+    at = "127.0.0.1:9059"
+    steps = [["recv", 3], *send("thanks"), ["recv", 4], CLOSE]
+    with lab.capture(ns, "lo", "tcp port 9059"):
+        lab.server(ns, "raw.py", listen=at, together=["with the 101", "也在一起", noise(40)])
+        lab.client(ns, "py_websockets.py", {"dial": at, "uri": "/first?c=1", "steps": steps})
+        lab.client(ns, "node_ws.mjs", {"dial": at, "uri": "/first?c=2", "steps": steps})
+        lab.client(ns, "browser.py", {"dial": at, "uri": "/first?c=3", "steps": steps})
+
+
+# -- captures that miss something -------------------------------------------
+
+@scenario
+def midstream(lab):
+    """The capture begins in the middle of two sessions: one plain, one compressed."""
+    ns = lab.ns()
+    py, js = "127.0.0.1:9060", "127.0.0.1:9061"
+    steps = [*send(*(quote(i) for i in range(5))), ["recv", 5], ["sleep", 3],
+             *send(*(quote(i) for i in range(5, 10)), CHINESE, noise(500), words(3000)), ["recv", 13], CLOSE]
+    lab.server(ns, "py_websockets.py", listen=py, sessions={"*": {"echo": True}})
+    lab.server(ns, "node_ws.mjs", listen=js, deflate={"threshold": 0}, sessions={"*": {"echo": True}})
+    one = lab.client(ns, "node_ws.mjs", {"dial": py, "uri": "/echo?c=1", "steps": steps}, wait=False)
+    two = lab.client(ns, "py_websockets.py", {"dial": js, "uri": "/echo?c=2", "deflate": {}, "steps": steps}, wait=False)
+    time.sleep(1.5)
+    with lab.capture(ns, "lo", "tcp portrange 9060-9061"):
+        lab.capture_started()
+        one.wait(30)
+        two.wait(30)
+
+
+@scenario
+def short_snaplen(lab):
+    """Only the first 96 bytes of each packet (dumpcap -s 96)."""
+    ns = lab.ns()
+    at, uri = "127.0.0.1:9062", "/echo?c=1"
+    with lab.capture(ns, "lo", "tcp port 9062", options=["-s", "96"]):
+        lab.server(ns, "py_websockets.py", listen=at, sessions={uri: {"echo": True}})
+        lab.client(ns, "node_ws.mjs", {"dial": at, "uri": uri, "steps": [
+            *send("short"), ["recv", 1], *send(words(500)), ["recv", 2], *send("fits"), ["recv", 3],
+            *send(noise(5000)), ["recv", 4], *send("done"), ["recv", 5], CLOSE]})
+
+
+# -- not WebSocket ----------------------------------------------------------
+
+def poll(lab, ns, base):
+    """curl on one connection: states, chunks, HEAD, gzip, 204, 304, a POST."""
+    lab.run(ns, ["curl", "-s", *(f"{base}/state?n={i}" for i in range(4)), base + "/chunks", base + "/empty"])
+    lab.run(ns, ["curl", "-s", "--compressed", base + "/zipped", "--next", "-s", "-I", base + "/chunks", "--next", "-s", "-I", base + "/state",
+                 "--next", "-s", "-d", "x=" + "y" * 300, base + "/post"])
+    lab.run(ns, ["curl", "-s", "-H", 'If-None-Match: "2"', *(f"{base}/state?n={i}" for i in range(4))])
+
+
+@scenario
+def polling(lab):
+    """HTTP polling, long polling and server-sent events by curl; no WebSocket."""
+    ns = lab.ns()
+    base = "http://127.0.0.1:9063"
+    with lab.capture(ns, "lo", "tcp port 9063"):
+        lab.server(ns, "py_aiohttp.py", listen="127.0.0.1:9063")
+        lab.background += [ns.popen(["curl", "-sN", base + "/events"], stdout=-3, start_new_session=True)]
+        poll(lab, ns, base)
+        lab.run(ns, ["curl", "-s", *(f"{base}/long?after={i}" for i in range(3))])
+
+
+@scenario
+def polling_and_websocket(lab):
+    """A page that polls and has a WebSocket to the same server (Chromium, aiohttp); curl beside it."""
+    ns = lab.ns()
+    at = "127.0.0.1:9064"
+    with lab.capture(ns, "lo", "tcp port 9064"):
+        lab.server(ns, "py_aiohttp.py", listen=at, deflate=True, sessions={"/live?c=1": {"echo": True}})
+        lab.background += [ns.popen(["curl", "-sN", f"http://{at}/events"], stdout=-3, start_new_session=True)]
+        lab.client(ns, "browser.py", {"dial": at, "uri": "/live?c=1", "steps": [
+            x for i in range(6) for x in (["send", quote(i)], ["recv", i + 1], ["sleep", 0.15])] + [CLOSE]},
+            polls=[[f"http://{at}/state?n=", 6, 0.15], [f"http://{at}/long?after=", 2, 0]])
+        poll(lab, ns, "http://" + at)
+
+
+@scenario
+def other(lab):
+    """Other protocols, for contrast: DNS, Redis, TLS, SSH, MQTT."""
+    ns = lab.ns()
+    d = lab.dir
+    os.makedirs("/run/sshd", exist_ok=True)
+    sh(f"openssl req -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=harbour.test -keyout {d}/key.pem -out {d}/cert.pem 2>/dev/null; "
+       f"ssh-keygen -q -t ed25519 -N '' -C '' -f {d}/host")
+    with lab.capture(ns, "lo", "tcp or udp"):
+        lab.start(ns, ["dnsmasq", "-k", "-C", "/dev/null", "-R", "-h", "-u", "root", "-p", "53", "-a", "127.0.0.1", "-z", "-x", f"{d}/pid",
+                       "-A", "/harbour.test/192.0.2.7"], ready=None)
+        lab.start(ns, ["redis-server", "--port", "6379", "--bind", "127.0.0.1", "--save", "", "--dir", d], ready="Ready to accept")
+        lab.start(ns, ["openssl", "s_server", "-quiet", "-www", "-accept", "127.0.0.1:8443", "-key", f"{d}/key.pem", "-cert", f"{d}/cert.pem"], ready=None)
+        lab.start(ns, ["/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-p", "2222", "-h", f"{d}/host", "-o", f"PidFile={d}/sshd.pid"], ready=None)
+        lab.start(ns, ["mosquitto", "-p", "1883"], ready=None)
+        time.sleep(1)
+        lab.run(ns, ["dig", "@127.0.0.1", "+tries=1", "harbour.test"])
+        lab.run(ns, ["dig", "@127.0.0.1", "+tcp", "harbour.test"])
+        for words_ in (["SET", "boat", "red"], ["GET", "boat"], ["RPUSH", "list", "a", "b"], ["LRANGE", "list", "0", "-1"], ["GET", "none"]):
+            lab.run(ns, ["redis-cli", *words_])
+        lab.run(ns, ["curl", "-sk", "https://127.0.0.1:8443/"])
+        lab.run(ns, ["ssh", "-F", "/dev/null", "-p", "2222", "-oBatchMode=yes", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null",
+                     "-oIdentitiesOnly=yes", "-oIdentityFile=/dev/null", "nobody@127.0.0.1", "true"], ok=False)
+        subscribed = ns.popen(["mosquitto_sub", "-i", "reader", "-t", "news", "-C", "2"], stdout=-3)
+        time.sleep(0.4)
+        for m in ("first", "second"):
+            lab.run(ns, ["mosquitto_pub", "-i", "writer", "-t", "news", "-m", m])
+        subscribed.wait(5)
+
+
+# -- other stacks -----------------------------------------------------------
+
+TALK = [*send("hello", CHINESE, EMOJI, noise(300), words(9000)), ["recv", 5]]
+
+
+@scenario
+def aiohttp(lab):
+    """aiohttp on both sides, compressed; then plain, with Node's ws as the server."""
+    ns = lab.ns()
+    one, two = "127.0.0.1:9065", "127.0.0.1:9066"
+    with lab.capture(ns, "lo", "tcp portrange 9065-9066"):
+        lab.server(ns, "py_aiohttp.py", listen=one, deflate=True, subprotocols=["chat"], sessions={"*": {"echo": True}})
+        lab.server(ns, "node_ws.mjs", listen=two, sessions={"*": {"echo": True}})
+        lab.client(ns, "py_aiohttp.py",
+                   {"dial": one, "uri": "/echo?c=1", "deflate": 15, "subprotocols": ["chat"], "steps": [*TALK, *send(*(quote(i) for i in range(5))), ["recv", 10], CLOSE]},
+                   {"dial": two, "uri": "/echo?c=2", "after": 0.2, "steps": [*TALK, ["ping", "aiohttp"], CLOSE]})
+
+
+@scenario
+def tornado(lab):
+    """Tornado on both sides, compressed; then plain, with Node's ws as the client."""
+    ns = lab.ns()
+    one, two = "127.0.0.1:9067", "127.0.0.1:9068"
+    with lab.capture(ns, "lo", "tcp portrange 9067-9068"):
+        lab.server(ns, "py_tornado.py", listen=one, deflate={}, subprotocols=["chat"], sessions={"*": {"echo": True}})
+        lab.server(ns, "py_tornado.py", listen=two, sessions={"*": {"echo": True}})
+        lab.client(ns, "py_tornado.py", {"dial": one, "uri": "/echo?c=1", "deflate": {}, "subprotocols": ["chat"], "steps": [
+            *TALK, *send(*(quote(i) for i in range(5))), ["recv", 10], CLOSE]})
+        lab.client(ns, "node_ws.mjs", {"dial": two, "uri": "/echo?c=2", "steps": [*TALK, ["ping", "tornado"], CLOSE]})
+
+
+@scenario
+def socket_io(lab):
+    """Socket.IO: one client that begins with polling and moves to a WebSocket, one with WebSocket only."""
+    ns = lab.ns()
+    at = "127.0.0.1:9069"
+    with lab.capture(ns, "lo", "tcp port 9069"):
+        lab.server(ns, "socketio.mjs", listen=at)
+        lab.client(ns, "socketio.mjs", {"dial": at, "transports": ["polling", "websocket"]},
+                   {"dial": at, "transports": ["websocket"], "after": 0.3})
+
+
+@scenario
+def undici(lab):
+    """undici's WebSocket, and the one built into Node, with and without compression."""
+    ns = lab.ns()
+    one, two = "127.0.0.1:9070", "127.0.0.1:9071"
+    with lab.capture(ns, "lo", "tcp portrange 9070-9071"):
+        lab.server(ns, "py_websockets.py", listen=one, deflate={}, sessions={"*": {"echo": True}})
+        lab.server(ns, "py_websockets.py", listen=two, sessions={"*": {"echo": True}})
+        for i, api in enumerate(("undici", "node")):
+            lab.client(ns, "node_web.mjs", {"dial": one, "uri": f"/echo?c={2 * i + 1}", "steps": [*TALK, CLOSE]},
+                       {"dial": two, "uri": f"/echo?c={2 * i + 2}", "after": 0.2, "steps": [*TALK, CLOSE]}, api=api)
+
+
+@scenario
+def java(lab):
+    """java.net.http.WebSocket with fragments, against Python."""
+    a, b = lab.pair(mtu=1400)
+    at = "10.7.0.2:9072"
+    with lab.capture(b, "veth0", "tcp port 9072"):
+        lab.server(b, "py_websockets.py", listen=at, sessions={"*": {"echo": True}})
+        lab.run(a, ["java", os.path.join(PEERS, "JavaClient.java"), at, "/echo?c=1"])
+
+
+@scenario
+def simple_websocket(lab):
+    """simple-websocket over wsproto, against Tornado."""
+    ns = lab.ns()
+    at = "127.0.0.1:9073"
+    with lab.capture(ns, "lo", "tcp port 9073"):
+        lab.server(ns, "py_tornado.py", listen=at, sessions={"*": {"echo": True}})
+        lab.client(ns, "py_simple.py", {"dial": at, "uri": "/echo?c=1", "steps": [*TALK, CLOSE]})
+
+
+@scenario
+def go_and_rust(lab):
+    """A Go server (gorilla/websocket) that compresses, with a Rust client (tungstenite) and a Node one."""
+    for kind, build in (("go", "GOFLAGS=-mod=mod go build -o ../go-server ."),
+                        ("rust", "cargo build -q --release --target-dir ../rust")):
+        source = os.path.join(WORK, kind + "-source")
+        shutil.copytree(os.path.join(PEERS, kind), source, dirs_exist_ok=True)
+        sh(f"cd {source} && {build}")
+    a, b = lab.pair(mtu=1400)
+    at = "10.7.0.2:9074"
+    with lab.capture(a, "veth0", "tcp port 9074"):
+        lab.start(b, [os.path.join(WORK, "go-server"), at])
+        lab.client(a, "rust", {"dial": at, "uri": "/echo?c=1", "steps": [*TALK, ["ping", "rust"], CLOSE]})
+        lab.client(a, "node_ws.mjs", {"dial": at, "uri": "/echo?c=2", "deflate": {"threshold": 0}, "steps": [
+            *TALK, *send(*(quote(i) for i in range(10))), ["recv", 15], ["ping", "node"], CLOSE]})
+
+
+@scenario
+def mqtt(lab):
+    """MQTT over WebSocket: mosquitto's own WebSocket server (libwebsockets)."""
+    ns = lab.ns()
+    at = "127.0.0.1:9075"
+    conf = os.path.join(lab.dir, "mosquitto.conf")
+    with open(conf, "w") as f:
+        f.write("listener 9075 127.0.0.1\nprotocol websockets\nallow_anonymous true\n")
+    with lab.capture(ns, "lo", "tcp port 9075"):
+        lab.start(ns, ["mosquitto", "-c", conf], ready=None)
+        time.sleep(0.7)
+        hello = b"\x10\x12\x00\x04MQTT\x04\x02\x00\x3c\x00\x06reader"
+        lab.client(ns, "py_websockets.py", {"dial": at, "uri": "/mqtt?c=1", "subprotocols": ["mqtt"], "deflate": {}, "steps": [
+            *send(binary(hello)), ["recv", 1], *send(binary(b"\x82\x09\x00\x01\x00\x04news\x00")), ["recv", 2],
+            *send(binary(b"\x30\x0b\x00\x04newshello")), ["recv", 3],
+            *send(binary(b"\x30\xac\x02\x00\x04news" + b"m" * 294)), ["recv", 4],
+            *send(binary(b"\xc0\x00")), ["recv", 5], *send(binary(b"\xe0\x00")), CLOSE]})
+
+
 # -- the run ----------------------------------------------------------------
 
 def main(names):

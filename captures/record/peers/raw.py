@@ -1,6 +1,7 @@
 """Peers that do what no ordinary library does, on plain sockets; wsproto makes the bytes.
 
 client "early":    frames right behind the upgrade request, before its 101
+client "first":    ordinary requests before the upgrade, on the same connection
 server "together": the 101 and frames in one segment
 """
 
@@ -92,6 +93,12 @@ def client(session):
                f"Connection: Upgrade\r\nSec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n"
                "Sec-WebSocket-Version: 13\r\n\r\n").encode()
     together, after = session["early"]
+    for path in session.get("first", ()):  # ordinary requests on the same connection
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {session['dial']}\r\n\r\n".encode())
+        head, body = head_of(sock)
+        length = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
+        while len(body) < length:
+            body += sock.recv(65536)
     sock.sendall(request + talk.bytes_of(together))
     if after:
         sock.sendall(talk.bytes_of(after))
