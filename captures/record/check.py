@@ -22,6 +22,13 @@ import sys
 import zlib
 
 CAPTURES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Where the logs and the capture cannot agree, and why.
+EXPECTED = {
+    "midstream": "the capture has no handshake and not the first messages",
+    "short-snaplen": "most payloads are cut off",
+    "reset": "one message arrives, but its reader had stopped reading",
+    "vanished": "messages are sent that never arrive, and some never leave the server's TCP",
+}
 FIELDS = ("frame.time_epoch", "ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport",
           "tcp.seq_raw", "tcp.flags.syn", "tcp.payload", "tcp.stream")
 
@@ -102,10 +109,12 @@ def messages(data, at, deflate, own):
     for begin, end, b0, body in frames(data, at):
         code = b0 & 15
         if code >= 8:
-            yield {8: "close", 9: "ping", 10: "pong"}[code], body, begin, end
+            yield {8: "close", 9: "ping", 10: "pong"}.get(code, "other"), body, begin, end
             continue
         if code:
-            kind, zipped, first, parts = {1: "text", 2: "binary"}[code], b0 & 64, begin, []
+            kind, zipped, first, parts = {1: "text", 2: "binary"}.get(code, "other"), b0 & 64 and deflate, begin, []
+        if parts is None:
+            return
         parts.append(body)
         if b0 & 128:
             whole = b"".join(parts)
@@ -163,6 +172,7 @@ def check(path):
                     (key_of_bytes(k, raw), time_at(t, a), time_at(t, b - 1)) for k, raw, a, b in messages(d, at, deflate, side)]
             except Exception as e:
                 problems.append(f"{key[1]} {uri} {side}: {type(e).__name__} {e}")
+    wrong = {(x["server"], x["uri"]) for x in lines if x["do"] == "wrong"}
     logged = {}
     for x in lines:
         if x.get("do") in ("send", "receive"):
@@ -180,6 +190,8 @@ def check(path):
                 if group != ("text", "binary"):  # automatic pongs and closes are not all logged
                     wanted = [key_of(x) for x in mine]
                     there = [w for w in there if w[0] in wanted]
+                if session in wrong and side == "client":  # up to the wrong bytes
+                    there = there[:len(mine)]
                 if group == ("text", "binary") or mine:
                     a, b = [key_of(x) for x in mine], [w[0] for w in there]
                     if a != b:
@@ -205,6 +217,9 @@ def main():
         packets, sessions, counts, problems = check(path)
         print(f"{os.path.basename(path):36} {packets:>5} packets {os.path.getsize(path):>8} bytes, {sessions} sessions, "
               + ", ".join(f"{v} {k}" for k, v in sorted(counts.items())))
+        if problems and name in EXPECTED:
+            print("     as expected:", EXPECTED[name])
+            continue
         for p in problems[:8]:
             print("    ", p)
         bad += bool(problems)

@@ -14,7 +14,9 @@ Steps, run in order:
     ["close", code, reason]  start the closing handshake; code null = empty body
     ["reset"]                drop the connection with a RST (SO_LINGER 0)
     ["kill"]                 SIGKILL to oneself
-    ["end"]                  wait until the connection is closed (implied at the end)
+    ["deaf"], ["hear"]       stop reading from the socket, and go on
+
+After its steps a session waits for the connection to close.
 """
 
 import base64

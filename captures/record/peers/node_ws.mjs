@@ -36,7 +36,7 @@ function runSession(ws, session, server, uri, opened, extensions) {
   ws.on('pong', () => { pongs++; wake(); });
   ws.on('error', (e) => note('error', { text: String(e.message) }));
   const closed = new Promise((done) => ws.on('close', (code, reason) => {
-    note('closed', { code, reason: reason.toString(), clean: code !== 1006 });
+    note('closed', { code, reason: reason.toString() });
     wake();
     done();
   }));

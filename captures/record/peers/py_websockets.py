@@ -114,8 +114,10 @@ async def run_session(ws, session, server, uri, opened):
             elif name == "kill":
                 note("killed")
                 os.kill(os.getpid(), signal.SIGKILL)
-            elif name == "deaf":  # stop reading from the socket
+            elif name == "deaf":
                 ws.transport.pause_reading()
+            elif name == "hear":
+                ws.transport.resume_reading()
 
     async def pings(period):
         with contextlib.suppress(websockets.ConnectionClosed):
@@ -135,7 +137,7 @@ async def run_session(ws, session, server, uri, opened):
     await ws.wait_closed()
     if pinging:
         pinging.cancel()
-    note("closed", code=ws.close_code, reason=ws.close_reason, clean=ws.close_code != 1006)
+    note("closed", code=ws.close_code, reason=ws.close_reason)
 
 
 def deflate_of(factory, options):
@@ -185,10 +187,14 @@ async def one_client(session):
     at = session.get("via", dial)  # the other end of its TCP connection
     kwargs = {"proxy": session.get("proxy")}
     if kwargs["proxy"] is None:
-        if bind := session.get("bind"):
+        bind, buffer = session.get("bind"), session.get("buffer")
+        if bind or buffer:
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(address(bind))
+            if bind:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(address(bind))
+            if buffer:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
             sock.setblocking(False)
             await asyncio.get_running_loop().sock_connect(sock, (host, port))
             kwargs["sock"] = sock

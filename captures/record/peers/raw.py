@@ -1,6 +1,7 @@
 """Peers that do what no ordinary library does, on plain sockets; wsproto makes the bytes.
 
 client "early":    frames right behind the upgrade request, before its 101
+client "wrong":    bytes that break the protocol (logged as "wrong", not as a send)
 client "first":    ordinary requests before the upgrade, on the same connection
 server "together": the 101 and frames in one segment
 """
@@ -92,7 +93,7 @@ def client(session):
     request = (f"GET {session['uri']} HTTP/1.1\r\nHost: {session['dial']}\r\nUpgrade: websocket\r\n"
                f"Connection: Upgrade\r\nSec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n"
                "Sec-WebSocket-Version: 13\r\n\r\n").encode()
-    together, after = session["early"]
+    together, after = session.get("early", [["hello"], []])
     for path in session.get("first", ()):  # ordinary requests on the same connection
         sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {session['dial']}\r\n\r\n".encode())
         head, body = head_of(sock)
@@ -108,9 +109,16 @@ def client(session):
     talk.read(rest) if rest else None
     while talk.got < session["recv"]:
         talk.read(sock.recv(65536))
-    talk.close(1000, "done")
-    while talk.read(sock.recv(65536)):
-        pass
+    if wrong := session.get("wrong"):
+        talk.note("wrong", text=wrong[0], base64=base64.b64encode(bytes.fromhex(wrong[1])).decode())
+        sock.sendall(bytes.fromhex(wrong[1]))
+    else:
+        talk.close(1000, "done")
+    try:
+        while talk.read(sock.recv(65536)):
+            pass
+    except ConnectionResetError as e:
+        talk.note("error", text=str(e))
     sock.close()
 
 

@@ -13,10 +13,25 @@ const ws = createRequire(require.resolve(spec.role === 'server' ? 'engine.io' : 
 function watch(socket, server, uri) {
   const note = (do_, more, t = now()) => log.write(t, server, uri, do_, more);
   const send = socket.send;
+  let within = false;
   socket.send = function (data, ...rest) {
     note('send', described(data));
-    return send.call(this, data, ...rest);
+    within = true;
+    try { return send.call(this, data, ...rest); } finally { within = false; }
   };
+  // What goes to all at once, Engine.IO frames once and puts past `send`.
+  const sender = socket._sender;
+  const frame = sender?.sendFrame;
+  if (frame && spec.role === 'server') {
+    sender.sendFrame = function (list, ...rest) {
+      const code = list[0][0] & 15;
+      if (!within && code < 8) {
+        const raw = Buffer.concat(list.slice(1));
+        note('send', described(code === 1 ? raw.toString() : raw));
+      }
+      return frame.call(this, list, ...rest);
+    };
+  }
   const close = socket.close;
   socket.close = function (code, reason) {
     if (socket.readyState === 1) note('send', { kind: 'close', length: code ? 2 : 0, code: code ?? 1005, reason: reason ?? '' });
@@ -26,7 +41,7 @@ function watch(socket, server, uri) {
     const t = now();
     note('receive', described(binary ? data : data.toString()), t);
   });
-  socket.on('close', (code, reason) => note('closed', { code, reason: reason.toString(), clean: code !== 1006 }));
+  socket.on('close', (code, reason) => note('closed', { code, reason: reason.toString() }));
 }
 
 if (spec.role === 'server') {

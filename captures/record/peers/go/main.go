@@ -25,7 +25,7 @@ var (
 type more map[string]any
 
 func write(t time.Time, server, uri, do string, m more) {
-	line := more{"who": "server", "program": "Go gorilla/websocket 1.5.3", "server": server, "uri": uri, "do": do}
+	line := more{"who": "server", "program": "Go gorilla/websocket 1.5.0", "server": server, "uri": uri, "do": do}
 	line["t"] = json.RawMessage(fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000))
 	for k, v := range m {
 		line[k] = v

@@ -1,5 +1,0 @@
-module wscope-record
-
-go 1.19
-
-require github.com/gorilla/websocket v1.5.3
