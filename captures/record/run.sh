@@ -5,8 +5,8 @@
 #     captures/record/run.sh --list
 #
 # Needs root (network namespaces), and from Debian:
-#   apt-get install chromium curl default-jdk-headless dnsmasq-base bind9-dnsutils \
-#     ethtool golang-go haproxy iproute2 iptables iputils-ping microsocks mosquitto \
+#   apt-get install cargo chromium curl default-jdk-headless dnsmasq-base bind9-dnsutils \
+#     ethtool golang-go golang-github-gorilla-websocket-dev haproxy iproute2 iptables iputils-ping microsocks mosquitto \
 #     mosquitto-clients nginx nodejs npm openssh-server openssl python3-venv \
 #     redis-server tcpdump tinyproxy tshark
 # Python and Node packages go to a temporary directory, not into the tree.
