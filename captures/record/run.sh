@@ -5,12 +5,12 @@
 #     captures/record/run.sh --list
 #
 # Needs root (network namespaces), and from Debian:
-#   apt-get install bind9-dnsutils cargo chromium curl default-jdk-headless \
+#   apt-get install bind9-dnsutils chromium curl default-jdk-headless \
 #     dnsmasq-base ethtool golang-github-gorilla-websocket-dev golang-go haproxy \
 #     iproute2 iptables iputils-ping microsocks mosquitto mosquitto-clients nginx \
 #     nodejs npm openssh-client openssh-server openssl python3-venv redis-server \
 #     redis-tools tcpdump tinyproxy tshark
-# Python and Node packages go to a temporary directory, not into the tree.
+# and cargo, 1.78 or later.  Python and Node packages go to a temporary directory, not into the tree.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 WSCOPE_RECORD=${WSCOPE_RECORD:-${TMPDIR:-/tmp}/wscope-record}
