@@ -1,27 +1,76 @@
 //! What do these first bytes look like?
 
 use super::opaque::Opaque;
+use super::tunnel::{Socks, proxy_header};
 use super::{Layer, Step};
-use crate::model::{Cx, Dir, Input};
+use crate::model::{Cx, Dir, EventKind, Input, Loan, Note, Place, Span, Tcp};
 
 /// Waits for the first bytes of a stream, and then hands over to the layer that they look like.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Detect;
 
 impl Detect {
-    pub fn feed(&mut self, dir: Dir, input: Input<'_>, _: &mut Cx<'_>) -> Step {
-        let Input::Bytes { bytes, .. } = input else {
+    pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
+        let Input::Bytes { at, bytes, .. } = input else {
             return Step::Took(0);
         };
+        if dir == Dir::C2s {
+            match proxy_header(bytes) {
+                Ok((rest, ())) => {
+                    return Step::Become(bytes.len() - rest.len(), Layer::Detect(Self));
+                }
+                Err(nom::Err::Incomplete(_)) => return Step::Wait,
+                Err(_) => {}
+            }
+            if let [5, 1..=8, ..] = bytes {
+                return Step::Become(0, Layer::Socks(Socks::default()));
+            }
+        }
+        let known = name(bytes);
         let looks = match dir {
+            _ if known.is_some() => Looks::No,
             Dir::C2s => request_line(bytes),
             Dir::S2c => status_line(bytes),
         };
         match looks {
             Looks::Yes => Step::Become(0, Layer::Http1(Box::default())),
-            Looks::No => Step::Become(0, Layer::Opaque(Opaque)),
             Looks::TooShort => Step::Wait,
+            Looks::No => {
+                if let Some(name) = known {
+                    let kind = EventKind::Tcp(Tcp::Note(Note::Protocol(name)));
+                    cx.emit(Place::at(dir, Span::tcp(at, 0)), kind, Loan::default());
+                }
+                Step::Become(0, Layer::Opaque(Opaque))
+            }
         }
+    }
+}
+
+/// The name of a protocol that is not looked into, where its first bytes tell.
+fn name(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x16 | 0x15, 3, 0..=4, ..] => Some("TLS"),
+        [b'S', b'S', b'H', b'-', ..] => Some("SSH"),
+        [
+            b'P',
+            b'R',
+            b'I',
+            b' ',
+            b'*',
+            b' ',
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'2',
+            ..,
+        ] => Some("HTTP/2"),
+        [0x10, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => Some("MQTT"),
+        [b'*', b'1'..=b'9', b'\r', b'\n', b'$', ..] => Some("Redis"),
+        // Length, then protocol version 3.0 or the request for TLS.
+        [0, 0, _, _, 0, 3, 0, 0, ..] | [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f, ..] => Some("PostgreSQL"),
+        _ => None,
     }
 }
 
@@ -47,6 +96,15 @@ pub fn asks(bytes: &[u8]) -> Option<bool> {
         }
         _ => None,
     }
+}
+
+/// Whether a message head of this direction seems to begin here.
+pub fn begins_head(dir: Dir, bytes: &[u8]) -> bool {
+    let looks = match dir {
+        Dir::C2s => request_line(bytes),
+        Dir::S2c => status_line(bytes),
+    };
+    looks == Looks::Yes
 }
 
 /// The longest method that counts as one; the longest registered has 17 letters.
@@ -85,15 +143,6 @@ fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
     bytes.get(ends..).unwrap_or_default()
 }
 
-/// Whether a message head of this direction seems to begin here.
-pub(super) fn begins_head(dir: Dir, bytes: &[u8]) -> bool {
-    let looks = match dir {
-        Dir::C2s => request_line(bytes),
-        Dir::S2c => status_line(bytes),
-    };
-    looks == Looks::Yes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +166,15 @@ mod tests {
         assert_eq!(status_line(b"HT"), Looks::TooShort);
         assert_eq!(status_line(b"HTTP/1.1"), Looks::Yes);
         assert_eq!(status_line(b"SSH-2.0"), Looks::No);
+    }
+
+    #[test]
+    fn other_protocols_are_named_by_their_first_bytes() {
+        assert_eq!(name(&[0x16, 3, 1, 0, 5, 1]), Some("TLS"));
+        assert_eq!(name(b"SSH-2.0-x"), Some("SSH"));
+        assert_eq!(name(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Some("HTTP/2"));
+        assert_eq!(name(b"*1\r\n$4\r\nPING\r\n"), Some("Redis"));
+        assert_eq!(name(b"\x10\x10\0\x04MQTT"), Some("MQTT"));
+        assert_eq!(name(b"GET / HTTP/1.1"), None);
     }
 }

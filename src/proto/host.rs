@@ -54,7 +54,7 @@ enum Stop {
 impl Default for Host {
     fn default() -> Self {
         Self {
-            layer: Layer::Detect(Detect::default()),
+            layer: Layer::Detect(Detect),
             tails: Default::default(),
         }
     }
