@@ -158,6 +158,9 @@ fn visit_frame(event: &Event, frame: &Frame, f: &mut impl FnMut(&'static str, Va
     f("length", Value::Number(frame.length));
     f("header_length", Value::Number(frame.header_length.into()));
     f("offset", Value::Number(event.span.start));
+    if frame.unfinished {
+        f("unfinished", Value::Bool(true));
+    }
 }
 
 fn visit_message(message: &Message, loan: Loan<'_>, f: &mut impl FnMut(&'static str, Value<'_>)) {

@@ -215,14 +215,26 @@ impl WebSocket {
     /// The last payload byte has come, or is lost: the frame is an event, and perhaps a message.
     fn end_frame(&mut self, dir: Dir, current: Current, cx: &mut Cx<'_>) {
         dir.of_mut(&mut self.sides).frame = None;
+        let end = self.say_frame(dir, current, cx);
+        let side = dir.of_mut(&mut self.sides);
+        let whole = match current.belongs {
+            Belongs::Control => side.control.take(),
+            Belongs::Data if current.header.fin => side.data.take(),
+            Belongs::Data | Belongs::Nothing => None,
+        };
+        if let Some(assembly) = whole {
+            self.end_message(dir, *assembly, end, cx);
+        }
+    }
+
+    /// Puts a frame on the timeline; answers where in the stream it ends.
+    fn say_frame(&self, dir: Dir, current: Current, cx: &mut Cx<'_>) -> u64 {
         let Current {
             header, at, first, ..
         } = current;
-        let length = header
-            .length
-            .saturating_add(u64::from(header.header_length));
         let frame = model::Frame {
             session: self.session,
+            unfinished: current.left() > 0,
             fin: header.fin,
             rsv: header.rsv,
             opcode: header.opcode,
@@ -230,26 +242,18 @@ impl WebSocket {
             length: header.length,
             header_length: header.header_length,
         };
+        let span = Span::tcp(
+            at,
+            header
+                .length
+                .saturating_add(u64::from(header.header_length)),
+        );
         let place = Place {
             trust: self.trust,
-            ..Place::at(dir, Span::tcp(at, length)).from(first)
+            ..Place::at(dir, span).from(first)
         };
         cx.emit(place, EventKind::Ws(Ws::Frame(frame)), Loan::default());
-
-        let side = dir.of_mut(&mut self.sides);
-        match current.belongs {
-            Belongs::Control => {
-                if let Some(assembly) = side.control.take() {
-                    self.end_message(dir, *assembly, at + length, cx);
-                }
-            }
-            Belongs::Data if header.fin => {
-                if let Some(assembly) = side.data.take() {
-                    self.end_message(dir, *assembly, at + length, cx);
-                }
-            }
-            Belongs::Data | Belongs::Nothing => {}
-        }
+        span.end()
     }
 
     fn end_message(&mut self, dir: Dir, mut assembly: Assembly, end: u64, cx: &mut Cx<'_>) {
@@ -294,9 +298,12 @@ impl WebSocket {
 
     fn end(&mut self, dir: Dir, end: End, cx: &mut Cx<'_>) {
         let side = dir.of_mut(&mut self.sides);
-        let begun = side.frame.take().map(|current| current.at);
-        let begun = side.data.take().map(|assembly| assembly.start).or(begun);
-        if let Some(start) = begun {
+        let (frame, data) = (side.frame.take(), side.data.take());
+        if let Some(frame) = frame {
+            self.say_frame(dir, frame, cx);
+        }
+        let begun = data.map(|assembly| assembly.start);
+        if let Some(start) = begun.or(frame.map(|frame| frame.at)) {
             let text = "the end came before this message was finished";
             cx.anomaly(dir, Span::tcp(start, 0), What::Unfinished, text);
         }
