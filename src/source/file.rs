@@ -255,11 +255,15 @@ impl Capture {
         };
         self.close();
         // Where the stream broke, that is why the capture seems to end early.
+        let seems_short = matches!(
+            fault,
+            None | Some(Fault::Truncated { .. } | Fault::Empty | Fault::NotACapture(_))
+        );
         let fault = match (cause, fault) {
-            (Some(cause), Some(Fault::Truncated { .. }) | None) if unpacked => Fault::Unpack(cause),
-            (Some(cause), Some(Fault::Truncated { .. }) | None) => Fault::Read(cause),
+            (Some(cause), _) if seems_short && unpacked => Fault::Unpack(cause),
+            (Some(cause), _) if seems_short => Fault::Read(cause),
             (_, Some(fault)) => fault,
-            (None, None) => Fault::Empty,
+            (_, None) => Fault::Empty,
         };
         Error::Capture {
             name,

@@ -285,12 +285,16 @@ impl Pcapng {
                     .noted_from
                     .and_then(|from| notes.interfaces.get_mut(from + isb.if_id as usize));
                 if let Some(noted) = noted {
-                    noted.received = isb.isb_ifrecv().and_then(Result::ok).or(noted.received);
-                    noted.dropped = isb.isb_ifdrop().and_then(Result::ok).or(noted.dropped);
-                    noted.dropped_by_os = isb
-                        .isb_osdrop()
-                        .and_then(Result::ok)
-                        .or(noted.dropped_by_os);
+                    // By hand: `pcap-parser` reads these as little-endian whatever the section says.
+                    for option in &isb.options {
+                        let count = option.as_bytes().ok().and_then(|value| self.count(value));
+                        match option.code.0 {
+                            ISB_IFRECV => noted.received = count,
+                            ISB_IFDROP => noted.dropped = count,
+                            ISB_OSDROP => noted.dropped_by_os = count,
+                            _ => {}
+                        }
+                    }
                 }
             }
             Block::DecryptionSecrets(secrets) => {
@@ -318,10 +322,17 @@ impl Pcapng {
             ));
         }
         let link = Link(idb.linktype.0 as u16);
+        // By hand, as with the statistics.
+        let offset = idb
+            .options
+            .iter()
+            .find(|option| option.code.0 == IF_TSOFFSET)
+            .and_then(|option| self.count(option.as_bytes().ok()?))
+            .map_or(0, u64::cast_signed);
         Arc::make_mut(&mut self.interfaces).push(Iface {
             link,
             snaplen: idb.snaplen,
-            clock: Clock::new(idb.if_tsresol, idb.if_tsoffset),
+            clock: Clock::new(idb.if_tsresol, offset),
         });
         notes.interface(Interface {
             name: idb.if_name().and_then(Result::ok).map(str::to_owned),
@@ -333,6 +344,15 @@ impl Pcapng {
             dropped_by_os: None,
         });
         Ok(())
+    }
+
+    fn count(&self, value: &[u8]) -> Option<u64> {
+        let &value = value.first_chunk()?;
+        Some(if self.big_endian {
+            u64::from_be_bytes(value)
+        } else {
+            u64::from_le_bytes(value)
+        })
     }
 
     #[inline]
@@ -448,6 +468,10 @@ const INTERFACES: usize = 1 << 16;
 
 const END_OF_OPTIONS: u16 = 0;
 const COMMENT: u16 = 1;
+const IF_TSOFFSET: u16 = 14;
+const ISB_IFRECV: u16 = 4;
+const ISB_IFDROP: u16 = 5;
+const ISB_OSDROP: u16 = 7;
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
