@@ -10,7 +10,6 @@ use crate::{Error, Fault};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +30,7 @@ pub struct Capture {
     pub(super) no: PacketNo,
     notes: Notes,
     /// Options of the packet that was read last, and their byte order.
-    options: (Range<usize>, bool),
+    options: (u32, u32, bool),
     read: Arc<AtomicU64>,
 }
 
@@ -65,8 +64,14 @@ pub(super) struct Found {
     pub time: Timestamp,
     pub link: Link,
     pub orig_len: u32,
-    pub data: Range<usize>,
-    pub options: Range<usize>,
+    /// Where the data begins in what was taken from the window.
+    pub start: u32,
+    /// Where it ends.
+    pub end: u32,
+    /// Where the options after it begin.
+    pub options: u32,
+    /// Where they end.
+    pub options_end: u32,
     pub big_endian: bool,
 }
 
@@ -138,7 +143,7 @@ impl Capture {
             stream,
             no: PacketNo::FIRST,
             notes: Notes::default(),
-            options: (0..0, false),
+            options: (0, 0, false),
             read: Arc::default(),
         }
     }
@@ -148,6 +153,7 @@ impl Capture {
     /// # Errors
     /// What cannot be read, after every packet before it. The rest of that file is given up;
     /// called again, this goes on with the next file.
+    #[inline]
     #[allow(clippy::should_implement_trait)] // A lending iterator cannot.
     pub fn next(&mut self) -> Result<Option<Packet<'_>>, Error> {
         while self.index < self.inputs.len() {
@@ -157,13 +163,13 @@ impl Capture {
             if let Some(found) = self.advance()? {
                 let no = self.no;
                 self.no = no.next();
-                self.options = (found.options, found.big_endian);
+                self.options = (found.options, found.options_end, found.big_endian);
                 return Ok(self.open.as_ref().map(|open| Packet {
                     no,
                     time: found.time,
                     link: found.link,
                     orig_len: found.orig_len,
-                    data: open.window.bytes(found.data),
+                    data: open.window.bytes(found.start..found.end),
                 }));
             }
             self.close();
@@ -173,9 +179,9 @@ impl Capture {
 
     /// The comments on the packet that was read last.
     pub fn packet_comments(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let (options, big_endian) = self.options.clone();
+        let (start, end, big_endian) = self.options;
         let options = match &self.open {
-            Some(open) => open.window.bytes(options),
+            Some(open) => open.window.bytes(start..end),
             None => &[],
         };
         pcapng::packet_comments(options, big_endian).map(String::from_utf8_lossy)
@@ -334,7 +340,7 @@ impl Capture {
 
     fn close(&mut self) {
         self.open = None;
-        self.options = (0..0, false);
+        self.options = (0, 0, false);
         self.index += 1;
     }
 }

@@ -124,13 +124,16 @@ impl Pcap {
         } else {
             fraction * 1000
         };
-        let record = window.take(need);
+        let start = window.take(need);
+        let end = start + need as u32;
         Ok(Some(Found {
             time: Timestamp(i64::from(seconds) * 1_000_000_000 + nanos),
             link: self.link,
             orig_len,
-            data: record.start + self.record_header..record.end,
-            options: record.end..record.end,
+            start: start + self.record_header as u32,
+            end,
+            options: end,
+            options_end: end,
             big_endian: self.big_endian,
         }))
     }

@@ -62,10 +62,12 @@ impl Pcapng {
                 }
             };
             self.last = found.time;
-            let start = window.take(len).start;
+            let block = window.take(len);
             return Ok(Some(Found {
-                data: start + found.data.start..start + found.data.end,
-                options: start + found.options.start..start + found.options.end,
+                start: block + found.start,
+                end: block + found.end,
+                options: block + found.options,
+                options_end: block + found.options_end,
                 ..found
             }));
         }
@@ -186,9 +188,9 @@ impl Pcapng {
         orig_len: u32,
     ) -> Result<Found, Fault> {
         let iface = self.interface(interface)?;
-        let data = 28..28 + captured as usize;
-        let end = len.saturating_sub(4).min(block.len());
-        if data.end > end {
+        let data_end = 28 + u64::from(captured);
+        let block_end = len.saturating_sub(4).min(block.len()) as u32;
+        if data_end > u64::from(block_end) {
             return Err(broken(
                 "packet block",
                 format!("{captured} bytes of data do not fit into a block of {len}"),
@@ -198,8 +200,10 @@ impl Pcapng {
             time: iface.clock.time(u64::from(high) << 32 | u64::from(low)),
             link: iface.link,
             orig_len,
-            options: data.end.next_multiple_of(4).min(end)..end,
-            data,
+            start: 28,
+            end: data_end as u32,
+            options: (data_end as u32).next_multiple_of(4).min(block_end),
+            options_end: block_end,
             big_endian: self.big_endian,
         })
     }
@@ -217,13 +221,15 @@ impl Pcapng {
         if len < 16 {
             return Err(short());
         }
-        let captured = (orig_len.min(snaplen) as usize).min(len - 16);
+        let captured = orig_len.min(snaplen).min(len as u32 - 16);
         Ok(Found {
             time: self.last,
             link: iface.link,
             orig_len,
-            data: 12..12 + captured,
-            options: 12..12,
+            start: 12,
+            end: 12 + captured,
+            options: 12,
+            options_end: 12,
             big_endian: self.big_endian,
         })
     }
