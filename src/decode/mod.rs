@@ -165,16 +165,19 @@ enum Next<'a> {
     /// An IP header of whichever version.
     Ip(&'a [u8]),
     /// What IP carries.
-    Inner {
-        carried: Carried,
-        bytes: &'a [u8],
-        /// Bytes that IP promised and the capture cut off.
-        cut: u32,
-    },
+    Inner(Inner<'a>),
     /// A piece of what IP carries.
     Piece(Fragment<'a>),
     /// The end of the way.
     Done(Proto),
+}
+
+/// The payload of an IP packet.
+struct Inner<'a> {
+    carried: Carried,
+    bytes: &'a [u8],
+    /// Bytes that IP promised and the capture cut off.
+    cut: u32,
 }
 
 /// What an IP header says of its payload.
@@ -187,11 +190,11 @@ struct Carried {
 
 impl Carried {
     fn over(self, bytes: &[u8]) -> Next<'_> {
-        Next::Inner {
+        Next::Inner(Inner {
             carried: self,
             bytes,
             cut: 0,
-        }
+        })
     }
 }
 
@@ -210,7 +213,7 @@ enum Outcome<'a> {
 
 impl Walk<'_> {
     /// Follows the headers; `cut` bytes are missing at the packet's end, `depth` IP headers were seen.
-    #[inline]
+    #[inline(always)]
     fn run<'a>(self, mut next: Next<'a>, mut cut: u32, mut depth: u32) -> Outcome<'a> {
         loop {
             next = match next {
@@ -219,23 +222,39 @@ impl Walk<'_> {
                 Next::Ip(_) if depth >= DEPTH => Next::Done(Proto::Malformed(
                     "more than eight IP headers, one in the other",
                 )),
+                // The two versions apart, and TCP at once: it saves every segment a few copies.
                 Next::Ip(bytes) => {
                     depth += 1;
-                    ip::header(bytes, cut)
-                }
-                Next::Inner {
-                    carried,
-                    bytes,
-                    cut: missing,
-                } => {
-                    if carried.number == ip::TCP {
-                        return match tcp::segment(carried, bytes, missing, self.base) {
-                            Ok(segment) => Outcome::Tcp(segment),
-                            Err(proto) => Outcome::Other(proto),
-                        };
+                    let inner = match bytes.first().map(|first| first >> 4) {
+                        Some(4) => match ip::v4(bytes, cut) {
+                            Ok(inner) if inner.carried.number == ip::TCP => {
+                                return tcp::segment(&inner, self.base);
+                            }
+                            other => other,
+                        },
+                        Some(6) => match ip::v6(bytes, cut) {
+                            Ok(inner) if inner.carried.number == ip::TCP => {
+                                return tcp::segment(&inner, self.base);
+                            }
+                            other => other,
+                        },
+                        Some(_) => Err(malformed("an IP version that is neither 4 nor 6")),
+                        None => Err(Next::Done(Proto::Truncated("IP header"))),
+                    };
+                    match inner {
+                        Ok(inner) => {
+                            cut = inner.cut;
+                            tunnel::inner(inner.carried.number, inner.bytes)
+                        }
+                        Err(next) => next,
                     }
-                    cut = missing;
-                    tunnel::inner(carried.number, bytes)
+                }
+                Next::Inner(inner) if inner.carried.number == ip::TCP => {
+                    return tcp::segment(&inner, self.base);
+                }
+                Next::Inner(inner) => {
+                    cut = inner.cut;
+                    tunnel::inner(inner.carried.number, inner.bytes)
                 }
                 Next::Piece(piece) => match self.fragments.add(&piece, self.time) {
                     Added::Waiting => Next::Done(Proto::Fragment),
@@ -252,6 +271,10 @@ impl Walk<'_> {
             };
         }
     }
+}
+
+fn malformed(why: &'static str) -> Next<'static> {
+    Next::Done(Proto::Malformed(why))
 }
 
 /// IP headers that may lie one in the other.

@@ -153,7 +153,7 @@ impl Capture {
     /// # Errors
     /// What cannot be read, after every packet before it. The rest of that file is given up;
     /// called again, this goes on with the next file.
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::should_implement_trait)] // A lending iterator cannot.
     pub fn next(&mut self) -> Result<Option<Packet<'_>>, Error> {
         while self.index < self.inputs.len() {
@@ -215,7 +215,7 @@ impl Capture {
     }
 
     /// Reads on with the next packet of the open input.
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self) -> Result<Option<Found>, Error> {
         let Some(open) = &mut self.open else {
             return Ok(None);

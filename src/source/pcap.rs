@@ -83,7 +83,7 @@ impl Pcap {
     }
 
     /// The next record, none at the end.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, window: &mut Window) -> Result<Option<Found>, Fault> {
         let have = window.want(self.record_header);
         let Some(head) = have
@@ -139,7 +139,7 @@ impl Pcap {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn word<const N: usize>(head: &[u8; N], at: usize, big_endian: bool) -> u32 {
     let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
     if big_endian {

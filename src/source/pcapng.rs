@@ -39,7 +39,7 @@ pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
 impl Pcapng {
     /// The next packet, none at the end.
-    #[inline]
+    #[inline(always)]
     pub fn next(
         &mut self,
         window: &mut Window,
@@ -82,7 +82,7 @@ impl Pcapng {
     }
 
     /// Type and length of the next block, once it lies in the window as a whole.
-    #[inline]
+    #[inline(always)]
     fn block(&mut self, window: &mut Window) -> Result<Option<(u32, usize)>, Fault> {
         let have = window.want(12);
         let Some(&[a, b, c, d, e, f, g, h, ref order @ ..]) = have.first_chunk::<12>() else {
@@ -139,7 +139,7 @@ impl Pcapng {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn enhanced(&self, block: &[u8]) -> Result<Found, Fault> {
         let (len, [interface, high, low, captured, orig_len]) = self.packet_head(block)?;
         self.found(block, len, interface, [high, low], captured, orig_len)
@@ -164,7 +164,7 @@ impl Pcapng {
     }
 
     /// The length of the whole block, and the five words after it, of which the last two count bytes.
-    #[inline]
+    #[inline(always)]
     fn packet_head(&self, block: &[u8]) -> Result<(usize, [u32; 5]), Fault> {
         let Some((head, _)) = block.split_first_chunk::<28>() else {
             return Err(short());
@@ -177,7 +177,7 @@ impl Pcapng {
         Ok((self.word(len) as usize, words))
     }
 
-    #[inline]
+    #[inline(always)]
     fn found(
         &self,
         block: &[u8],
@@ -234,7 +234,7 @@ impl Pcapng {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn interface(&self, id: u32) -> Result<Iface, Fault> {
         match self.interfaces.get(id as usize) {
             Some(&iface) => Ok(iface),
@@ -361,7 +361,7 @@ impl Pcapng {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn word(&self, bytes: [u8; 4]) -> u32 {
         if self.big_endian {
             u32::from_be_bytes(bytes)
@@ -435,7 +435,7 @@ impl Clock {
     }
 
     /// What does not fit is held at the nearest limit.
-    #[inline]
+    #[inline(always)]
     fn time(self, units: u64) -> Timestamp {
         if let Unit::Nanos(each) = self.unit
             && let Some(nanos) = units.checked_mul(each)

@@ -38,7 +38,7 @@ impl Window {
     }
 
     /// The waiting bytes, at least `len` of them if the stream has that many.
-    #[inline]
+    #[inline(always)]
     pub fn want(&mut self, len: usize) -> &[u8] {
         if self.end - self.start < len {
             self.fill(len);
@@ -49,7 +49,7 @@ impl Window {
     /// Uses up the first `len` waiting bytes; says where they begin, until the next call of `want`.
     ///
     /// Blocks are at most 64 MiB, so that places in the window fit into 32 bits.
-    #[inline]
+    #[inline(always)]
     pub fn take(&mut self, len: usize) -> u32 {
         let start = self.start;
         let len = len.min(self.end - start);
@@ -59,7 +59,7 @@ impl Window {
     }
 
     /// Bytes that `take` gave.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&self, taken: Range<u32>) -> &[u8] {
         &self.buffer[taken.start as usize..taken.end as usize]
     }
