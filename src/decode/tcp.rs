@@ -1,20 +1,20 @@
 //! The TCP header and its options.
 
-use super::{Carried, Inner, Outcome, Proto};
+use super::{Carried, Decoded, Inner, Proto};
 use crate::model::{Endpoint, Flags, Options, Segment};
 use etherparse::TcpHeaderSlice;
 use etherparse::err::tcp::HeaderSliceError;
 
 /// Reads a segment.   RFC 9293 section 3.1
 #[inline(always)]
-pub(super) fn segment<'a>(inner: &Inner<'a>, base: Option<usize>) -> Outcome<'a> {
+pub(super) fn segment<'a>(inner: &Inner<'a>, base: Option<usize>) -> Decoded<'a> {
     match TcpHeaderSlice::from_slice(inner.bytes) {
         Ok(header) => {
             let payload = inner.bytes.get(header.slice().len()..).unwrap_or_default();
-            Outcome::Tcp(read(inner.carried, header, payload, inner.cut, base))
+            Decoded::Tcp(read(inner.carried, header, payload, inner.cut, base))
         }
         Err(HeaderSliceError::Content(_)) => {
-            Outcome::Other(Proto::Malformed("a TCP header of less than 20 bytes"))
+            Decoded::Other(Proto::Malformed("a TCP header of less than 20 bytes"))
         }
         Err(HeaderSliceError::Len(error)) => cut_header(inner, base, error.required_len),
     }
@@ -22,24 +22,24 @@ pub(super) fn segment<'a>(inner: &Inner<'a>, base: Option<usize>) -> Outcome<'a>
 
 /// A capture that keeps few bytes of each packet may cut the options; the rest is still worth having.
 #[cold]
-fn cut_header<'a>(inner: &Inner<'a>, base: Option<usize>, needed: usize) -> Outcome<'a> {
+fn cut_header<'a>(inner: &Inner<'a>, base: Option<usize>, needed: usize) -> Decoded<'a> {
     let bytes = inner.bytes;
     let missing = needed.saturating_sub(bytes.len()) as u32;
     let Some(cut) = inner.cut.checked_sub(missing) else {
-        return Outcome::Other(Proto::Malformed("a TCP header longer than its packet"));
+        return Decoded::Other(Proto::Malformed("a TCP header longer than its packet"));
     };
     // Zeros end the list of options.
     let mut padded = [0; 60];
     let Some(front) = padded.get_mut(..bytes.len()) else {
-        return Outcome::Other(Proto::Truncated("TCP header"));
+        return Decoded::Other(Proto::Truncated("TCP header"));
     };
     front.copy_from_slice(bytes);
     match TcpHeaderSlice::from_slice(&padded) {
         Ok(header) if bytes.len() >= 20 => {
             let payload = bytes.get(bytes.len()..).unwrap_or_default();
-            Outcome::Tcp(read(inner.carried, header, payload, cut, base))
+            Decoded::Tcp(read(inner.carried, header, payload, cut, base))
         }
-        _ => Outcome::Other(Proto::Truncated("TCP header")),
+        _ => Decoded::Other(Proto::Truncated("TCP header")),
     }
 }
 
