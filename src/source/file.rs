@@ -1,6 +1,7 @@
 //! Captures from files and streams, packet by packet.
 
 use super::look;
+use super::notes::{Interface, Notes, Secrets};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::unpack::{self, Packing};
@@ -73,36 +74,6 @@ pub(super) struct Found {
     /// Where they end.
     pub options_end: u32,
     pub big_endian: bool,
-}
-
-/// An interface that a capture describes; a pcap file has one without a name.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Interface {
-    /// Its name, where the capture tells.
-    pub name: Option<String>,
-    /// What its packets begin with.
-    pub link: Link,
-    /// Bytes kept of each packet; 0 means all.
-    pub snaplen: u32,
-    /// Time resolution as pcapng writes it: a negative power of 10, or of 2 with the top bit set.
-    pub resolution: u8,
-    /// Packets that it received.
-    pub received: Option<u64>,
-    /// Packets that it dropped for lack of room.
-    pub dropped: Option<u64>,
-    /// Packets that the operating system dropped.
-    pub dropped_by_os: Option<u64>,
-}
-
-/// A block of secrets for decryption, as it lay in the capture.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Secrets {
-    /// What they are for: `0x544c534b` is a TLS key log.
-    pub kind: u32,
-    /// The first packet after them.
-    pub before: PacketNo,
-    /// The secrets.
-    pub data: Vec<u8>,
 }
 
 /// How far the reading has come.
@@ -354,7 +325,7 @@ impl Open {
             Some(&pcapng::MAGIC) => Ok(Format::Pcapng(Pcapng::default())),
             Some(&magic) if pcap::is_magic(magic) => {
                 let pcap = Pcap::open(&mut self.window)?;
-                notes.interface(pcap.interface());
+                notes.add_interface(pcap.interface());
                 Ok(Format::Pcap(pcap))
             }
             _ if head.is_empty() => Err(Fault::Empty),
@@ -362,48 +333,6 @@ impl Open {
                 head.get(..LOOK).unwrap_or(head),
             ))),
         }
-    }
-}
-
-/// What a capture tells beside its packets.
-#[derive(Default)]
-pub(super) struct Notes {
-    pub interfaces: Vec<Interface>,
-    comments: Vec<String>,
-    secrets: Vec<Secrets>,
-    /// Bytes held by them.
-    held: usize,
-}
-
-impl Notes {
-    pub fn interface(&mut self, interface: Interface) {
-        let len = interface.name.as_ref().map_or(0, String::len) + size_of::<Interface>();
-        if self.has_room(len) {
-            self.interfaces.push(interface);
-        }
-    }
-
-    pub fn comments<'a>(&mut self, comments: impl Iterator<Item = &'a [u8]>) {
-        for comment in comments {
-            if self.has_room(comment.len() + size_of::<String>()) {
-                self.comments
-                    .push(String::from_utf8_lossy(comment).into_owned());
-            }
-        }
-    }
-
-    pub fn secrets(&mut self, secrets: Secrets) {
-        if self.has_room(secrets.data.len() + size_of::<Secrets>()) {
-            self.secrets.push(secrets);
-        }
-    }
-
-    fn has_room(&mut self, len: usize) -> bool {
-        let fits = self.held + len <= NOTES_LIMIT;
-        if fits {
-            self.held += len;
-        }
-        fits
     }
 }
 
@@ -456,6 +385,3 @@ fn input(path: &Path) -> Result<Input, Error> {
 
 /// Bytes that are enough to recognise a format.
 const LOOK: usize = 64;
-
-/// Bytes that the notes of one capture may hold.
-const NOTES_LIMIT: usize = 64 << 20;

@@ -6,7 +6,8 @@
 //! ```
 
 use super::BLOCK_LIMIT;
-use super::file::{Found, Interface};
+use super::file::Found;
+use super::notes::Interface;
 use super::window::Window;
 use crate::Fault;
 use crate::model::{Link, Timestamp};
