@@ -216,6 +216,8 @@ struct Whole {
 
 impl Walk<'_> {
     /// Follows the headers; `cut` bytes are missing at the packet's end, `depth` IP headers were seen.
+    ///
+    /// Inlined with all below it, so that the segment is built where the caller wants it.
     #[inline(always)]
     fn run<'a>(self, mut next: Next<'a>, mut cut: u32, mut depth: u32) -> Decoded<'a> {
         loop {

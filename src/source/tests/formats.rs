@@ -1,6 +1,6 @@
 use super::{Owned, gzip, pcapng, read, read_bytes, three, words};
 use crate::model::Link;
-use crate::source::{ByteOrder, Capture, PcapngWriter, Resolution};
+use crate::source::{ByteOrder, Capture, PcapWriter, PcapngWriter, Resolution};
 use std::io::{Cursor, Read};
 
 const SECTION: [u32; 7] = [
@@ -288,5 +288,33 @@ fn a_slow_pipe_reads_the_same() {
     for file in [pcapng(&three()), gzip(&pcapng(&three()))] {
         let mut capture = Capture::from_reader("pipe", Slow(Cursor::new(file)));
         assert_eq!(read(&mut capture).0, three());
+    }
+}
+
+/// Fails the test when asked for more than there is.
+struct Eager(Cursor<Vec<u8>>);
+
+impl Read for Eager {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.0.read(into)?;
+        assert!(read > 0, "a live capture would have to wait here");
+        Ok(read)
+    }
+}
+
+#[test]
+fn a_packet_is_delivered_as_soon_as_it_is_there() {
+    let packets = [Owned::new(1, 0, b"a")];
+    let mut old = PcapWriter::new(
+        Vec::new(),
+        Link::ETHERNET,
+        ByteOrder::Big,
+        Resolution::Nanos,
+    )
+    .unwrap();
+    old.packet(&packets[0].lend()).unwrap();
+    for file in [pcapng(&packets), old.finish().unwrap()] {
+        let mut capture = Capture::from_reader("pipe", Eager(Cursor::new(file)));
+        assert_eq!(Owned::from(capture.next().unwrap().unwrap()), packets[0]);
     }
 }
