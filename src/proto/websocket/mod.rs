@@ -2,6 +2,7 @@
 
 mod close;
 mod frame;
+mod loss;
 mod message;
 mod resync;
 
@@ -26,9 +27,6 @@ pub struct WebSocket {
     sides: [Side; 2],
     ending: Ending,
 }
-
-/// Bytes that wait at most for a frame boundary to be proven in them.
-const WAITING: usize = 128 << 10;
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -101,20 +99,6 @@ impl WebSocket {
         }
     }
 
-    /// Says that it is not known where the next frame of this direction begins.
-    pub fn lose(&mut self, dir: Dir) {
-        let side = dir.of_mut(&mut self.sides);
-        side.lost = Some(Box::default());
-        side.frame = None;
-        side.data = None;
-        side.control = None;
-        if let Some(inflate) = &mut side.inflate {
-            inflate.lose();
-            inflate.end_message();
-        }
-        self.ending.hole(dir);
-    }
-
     pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
         match input {
             Input::Bytes { at, packet, bytes } if dir.of(&self.sides).lost.is_some() => {
@@ -129,49 +113,6 @@ impl WebSocket {
                 self.end(dir, end, cx);
                 Step::Took(0)
             }
-        }
-    }
-
-    /// Searches the bytes that wait for a frame boundary.
-    fn search(
-        &mut self,
-        dir: Dir,
-        at: u64,
-        packet: PacketNo,
-        bytes: &[u8],
-        cx: &mut Cx<'_>,
-    ) -> Step {
-        let expect = Expect {
-            masked: dir == Dir::C2s,
-            compressed: self.may_compress(),
-        };
-        let side = dir.of_mut(&mut self.sides);
-        let Some(search) = &mut side.lost else {
-            return Step::Wait;
-        };
-        let Some(found) = search.look(at, bytes, expect, 0) else {
-            if bytes.len() < WAITING {
-                return Step::Wait;
-            }
-            let given_up = bytes.len() - WAITING / 2;
-            search.passed();
-            let text = "no frame boundary can be proven in these bytes: they are passed over";
-            cx.anomaly(dir, Span::tcp(at, given_up as u64), What::Boundary, text);
-            return Step::Took(given_up);
-        };
-        side.lost = None;
-        side.found = true;
-        let text = format!(
-            "the frame boundaries are known again from byte {}: a chain of {} frames proves it, \
-             with a chance of error below 1 in 10^{}",
-            at + found.at as u64,
-            found.frames,
-            found.confidence()
-        );
-        cx.anomaly(dir, Span::tcp(at, found.at as u64), What::Resync, text);
-        match found.at {
-            0 => self.bytes(dir, at, packet, bytes, cx),
-            skipped => Step::Took(skipped),
         }
     }
 
@@ -358,26 +299,6 @@ impl WebSocket {
             self.ending.frame(dir, code);
         }
         cx.emit(place, EventKind::Ws(Ws::Message(message)), loan);
-    }
-
-    fn gap(&mut self, dir: Dir, at: u64, len: u64, cx: &mut Cx<'_>) {
-        if dir.of(&self.sides).lost.is_some() {
-            // What waited before this hole has been given up by the host.
-            dir.of_mut(&mut self.sides).lost = Some(Box::default());
-            return;
-        }
-        let mut len = len;
-        if let Some(current) = dir.of(&self.sides).frame {
-            let within = current.left().min(len);
-            self.payload(dir, current, Payload::Lost(within), cx);
-            len -= within;
-            if len == 0 {
-                return;
-            }
-        }
-        let text = "the frame boundaries of this direction are not known from here on";
-        cx.anomaly(dir, Span::tcp(at, len), What::Boundary, text);
-        self.lose(dir);
     }
 
     fn end(&mut self, dir: Dir, end: End, cx: &mut Cx<'_>) {

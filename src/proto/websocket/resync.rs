@@ -142,11 +142,37 @@ struct Chains<'a> {
     edge_bits: u32,
 }
 
-/// What the next data frame of a chain may be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expects {
-    Continuation,
-    Beginning,
+/// Whether a chain of plausible frames leads from some offset to the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Reach {
+    /// Where a message is unfinished: its next data frame is a continuation.
+    continuing: bool,
+    /// Where none is.
+    beginning: bool,
+}
+
+impl Reach {
+    const ALL: Self = Self {
+        continuing: true,
+        beginning: true,
+    };
+
+    /// The same for the offset before a frame, after which this holds.
+    fn before(self, header: &Header) -> Self {
+        if header.opcode.is_control() {
+            return self;
+        }
+        let after = if header.fin {
+            self.beginning
+        } else {
+            self.continuing
+        };
+        let continues = header.opcode == Opcode::CONTINUATION;
+        Self {
+            continuing: continues && after,
+            beginning: !continues && after,
+        }
+    }
 }
 
 impl<'a> Chains<'a> {
@@ -166,35 +192,31 @@ impl<'a> Chains<'a> {
         let tries = log2(self.bytes.len()) + 1;
         let reaching = self.reaching();
         let mut worth = HashMap::new();
-        (0..self.bytes.len())
-            .filter(|&at| {
-                reaching
-                    .get(at)
-                    .is_some_and(|reaches| reaches.iter().any(|&r| r))
-            })
+        let chained = reaching
+            .iter()
+            .enumerate()
+            .filter(|(_, reach)| **reach != Reach::default());
+        chained
+            .map(|(at, _)| at)
             .find_map(|at| self.prove(at, tries, more, &mut worth))
     }
 
-    /// For every offset: whether a chain of plausible frames leads from it to the end, where the
-    /// next data frame is a continuation, and where it is a beginning.
-    fn reaching(&self) -> Vec<[bool; 2]> {
-        let mut reaching = vec![[false; 2]; self.bytes.len()];
+    /// For every offset: whether a chain of plausible frames leads from it to the end.
+    fn reaching(&self) -> Vec<Reach> {
+        let mut reaching = vec![Reach::default(); self.bytes.len()];
         for at in (0..self.bytes.len()).rev() {
-            let Some(frame) = self.frame(at) else {
-                if let Some(place) = reaching.get_mut(at) {
-                    *place = [self.is_open(at); 2];
+            let reach = match self.frame(at) {
+                None => Reach {
+                    continuing: self.is_open(at),
+                    beginning: self.is_open(at),
+                },
+                Some(frame) => {
+                    let beyond = reaching.get(frame.end).copied().unwrap_or(Reach::ALL);
+                    beyond.before(&frame.header)
                 }
-                continue;
             };
-            let beyond = |expects: Expects| {
-                reaching
-                    .get(frame.end)
-                    .is_none_or(|reaches| reaches[expects as usize])
-            };
-            let reaches = [Expects::Continuation, Expects::Beginning]
-                .map(|expects| after(&frame.header, expects).is_some_and(beyond));
             if let Some(place) = reaching.get_mut(at) {
-                *place = reaches;
+                *place = reach;
             }
         }
         reaching
@@ -307,23 +329,6 @@ impl<'a> Chains<'a> {
 
 /// A frame longer than this is not plausible where a boundary is searched.
 const LONGEST: u64 = 1 << 26;
-
-/// What the next data frame may be after this one; none where this one may not come here.
-fn after(header: &Header, expects: Expects) -> Option<Expects> {
-    if header.opcode.is_control() {
-        return Some(expects);
-    }
-    let wanted = match expects {
-        Expects::Continuation => header.opcode == Opcode::CONTINUATION,
-        Expects::Beginning => header.opcode != Opcode::CONTINUATION,
-    };
-    let next = if header.fin {
-        Expects::Beginning
-    } else {
-        Expects::Continuation
-    };
-    wanted.then_some(next)
-}
 
 /// A bit for each byte of text without control characters; none where it is no UTF-8.
 fn of_text(plain: &[u8], whole: bool) -> Option<u32> {
