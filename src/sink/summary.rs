@@ -71,7 +71,7 @@ fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Writte
         Note::KeepAliveAck => write!(out, "TCP keep-alive answer"),
         Note::Retransmission => write!(out, "retransmission of {} bytes", span.len),
         Note::OutOfOrder => write!(out, "out of order: {} bytes fill a hole", span.len),
-        Note::Protocol(name) => write!(out, "not HTTP: {name}"),
+        Note::Protocol(name) => write!(out, "{name}: not looked into"),
     }
 }
 
@@ -110,6 +110,9 @@ fn ws_open(out: &mut String, open: &Open) -> Written {
     write!(out, "WebSocket session {} opens", open.session)?;
     if let Some(uri) = &open.uri {
         write!(out, ": {}", Cut(uri))?;
+    }
+    if let Some(version @ ("7" | "8")) = open.version.as_deref() {
+        write!(out, ", draft version {version}")?;
     }
     if let Some(subprotocol) = &open.subprotocol {
         write!(out, ", subprotocol {}", Cut(subprotocol))?;

@@ -13,8 +13,8 @@ use super::opaque::Opaque;
 use super::websocket::WebSocket;
 use super::{Layer, Step};
 use crate::model::{
-    Cx, Dir, EventKind, Http, Input, Loan, Open, PacketNo, Place, Request, Response, Span, Trust,
-    What, Ws,
+    Cx, Dir, EventKind, Http, Input, Loan, Note, Open, PacketNo, Place, Request, Response, Span,
+    Tcp, Trust, What, Ws,
 };
 use body::Body;
 use lost::Lost;
@@ -217,6 +217,11 @@ impl Http1 {
         place: Place,
         cx: &mut Cx<'_>,
     ) -> Step {
+        if let Some(draft) = upgrade::older_draft(request, response) {
+            let kind = EventKind::Tcp(Tcp::Note(Note::Protocol(draft)));
+            cx.emit(place, kind, Loan::default());
+            return Step::Become(length, Layer::Opaque(Opaque));
+        }
         let session = cx.open_session();
         let open = upgrade::agree(session, request, response);
         let layer = WebSocket::new(&open);
