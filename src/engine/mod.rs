@@ -14,8 +14,8 @@ pub use run::{Run, run};
 
 use crate::decode::{Decoded, Decoder};
 use crate::model::{
-    ConnId, Counters, Counts, Cx, Dir, Input, Limits, Packet, PacketNo, Segment, Sink, Timestamp,
-    Want,
+    Anomaly, ConnId, Counters, Counts, Cx, Dir, EventKind, Input, Limits, Loan, Packet, PacketNo,
+    Place, Segment, Sink, Timestamp, Want, What,
 };
 use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
@@ -131,10 +131,11 @@ impl Engine {
         work.error.map_or(Ok(()), Err)
     }
 
-    /// Forgets connections that ended long before this time.
+    /// Forgets connections that ended long before this time, and the first ones where there are too many.
     fn forget(&mut self, now: Timestamp) {
         while let Some(&(ended, key, id)) = self.ended.front()
-            && now.since(ended) > self.limits.linger_nanos
+            && (now.since(ended) > self.limits.linger_nanos
+                || self.ended.len() > self.limits.connections)
         {
             self.ended.pop_front();
             if self
@@ -180,6 +181,7 @@ impl Work<'_> {
             new = true;
         }
         if new {
+            self.make_room(table);
             let asked = asks(segment.payload);
             let tcp = Connection::new(conn, segment, self.packet, self.time, asked);
             table.insert(
@@ -206,6 +208,27 @@ impl Work<'_> {
             ended.push_back((self.time, key, entry.tcp.id));
         }
         new
+    }
+
+    /// Gives up a connection where there are too many.
+    fn make_room(&mut self, table: &mut Table<Entry>) {
+        if table.len() < self.limits.connections {
+            return;
+        }
+        let Some(mut entry) = table.evict() else {
+            return;
+        };
+        if entry.tcp.ended() {
+            return;
+        }
+        self.finish(&mut entry);
+        let text = "more connections are open than may be remembered: this one is given up";
+        let limit = Anomaly {
+            what: What::Limit,
+            text: text.into(),
+        };
+        let mut cx = self.cx(&entry.tcp);
+        cx.emit(Place::default(), EventKind::Anomaly(limit), Loan::default());
     }
 
     fn finish(&mut self, entry: &mut Entry) {
