@@ -1,4 +1,5 @@
 //! The fields of an event, by name: one table for JSON, for the detail pane, for whoever else asks.
+#![deny(clippy::disallowed_methods)]
 
 use crate::model::{
     Close, CloseCode, Dir, Event, EventKind, Frame, Header, Http, Kind, Loan, Message, Note, Open,
@@ -158,6 +159,9 @@ fn visit_frame(event: &Event, frame: &Frame, f: &mut impl FnMut(&'static str, Va
     f("length", Value::Number(frame.length));
     f("header_length", Value::Number(frame.header_length.into()));
     f("offset", Value::Number(event.span.start));
+    if frame.unfinished {
+        f("unfinished", Value::Bool(true));
+    }
 }
 
 fn visit_message(message: &Message, loan: Loan<'_>, f: &mut impl FnMut(&'static str, Value<'_>)) {

@@ -1,31 +1,20 @@
 //! IP headers, versions 4 and 6.
 
 use super::fragment::{Fragment, Key};
-use super::{Carried, Next, Proto};
+use super::{Carried, Inner, Next, Proto, malformed};
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 use std::net::IpAddr;
 
-/// Reads the header and finds what it carries; `cut` bytes are missing after `bytes`.
-#[inline]
-pub(super) fn header(bytes: &[u8], cut: u32) -> Next<'_> {
-    match bytes.first().map(|first| first >> 4) {
-        Some(4) => v4(bytes, cut),
-        Some(6) => v6(bytes, cut),
-        Some(_) => malformed("an IP version that is neither 4 nor 6"),
-        None => truncated("IP header"),
-    }
-}
-
-/// RFC 791 section 3.1
-#[inline]
-fn v4(bytes: &[u8], cut: u32) -> Next<'_> {
+/// Finds what an IPv4 header carries; `cut` bytes are missing after `bytes`.   RFC 791 section 3.1
+#[inline(always)]
+pub(super) fn v4(bytes: &[u8], cut: u32) -> Result<Inner<'_>, Next<'_>> {
     use etherparse::err::ipv4::{HeaderError, HeaderSliceError};
     let header = match Ipv4HeaderSlice::from_slice(bytes) {
         Ok(header) => header,
         Err(HeaderSliceError::Content(HeaderError::HeaderLengthSmallerThanHeader { .. })) => {
-            return malformed("an IPv4 header of less than 20 bytes");
+            return Err(malformed("an IPv4 header of less than 20 bytes"));
         }
-        Err(_) => return truncated("IPv4 header"),
+        Err(_) => return Err(truncated("IPv4 header")),
     };
     let header_len = header.slice().len();
     let rest = bytes.get(header_len..).unwrap_or_default();
@@ -34,7 +23,7 @@ fn v4(bytes: &[u8], cut: u32) -> Next<'_> {
         0 => None,
         total => match total.checked_sub(header_len) {
             Some(declared) => Some(declared),
-            None => return malformed("an IPv4 length shorter than its header"),
+            None => return Err(malformed("an IPv4 length shorter than its header")),
         },
     };
     let (payload, cut) = limited(rest, declared, cut);
@@ -44,13 +33,13 @@ fn v4(bytes: &[u8], cut: u32) -> Next<'_> {
         number: header.protocol().0,
     };
     if !header.is_fragmenting_payload() {
-        return Next::Inner {
+        return Ok(Inner {
             carried,
             bytes: payload,
             cut,
-        };
+        });
     }
-    piece(
+    Err(piece(
         Fragment {
             key: Key {
                 src: carried.src,
@@ -64,14 +53,14 @@ fn v4(bytes: &[u8], cut: u32) -> Next<'_> {
             bytes: payload,
         },
         cut,
-    )
+    ))
 }
 
-/// RFC 8200 sections 3 and 4
-#[inline]
-fn v6(bytes: &[u8], cut: u32) -> Next<'_> {
+/// Finds what an IPv6 header and its extensions carry; `cut` as above.   RFC 8200 sections 3, 4
+#[inline(always)]
+pub(super) fn v6(bytes: &[u8], cut: u32) -> Result<Inner<'_>, Next<'_>> {
     let Ok(header) = Ipv6HeaderSlice::from_slice(bytes) else {
-        return truncated("IPv6 header");
+        return Err(truncated("IPv6 header"));
     };
     let rest = bytes.get(header.slice().len()..).unwrap_or_default();
     // A length of 0 means a jumbogram, or was left for the network card to fill in.
@@ -91,16 +80,16 @@ fn v6(bytes: &[u8], cut: u32) -> Next<'_> {
             HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY | HOST_IDENTITY | SHIM6 => {
                 match rest.get(1) {
                     Some(&len) => (usize::from(len) + 1) * 8,
-                    None => return truncated("IPv6 extension header"),
+                    None => return Err(truncated("IPv6 extension header")),
                 }
             }
             AUTHENTICATION => match rest.get(1) {
                 Some(&len) => (usize::from(len) + 2) * 4,
-                None => return truncated("IPv6 extension header"),
+                None => return Err(truncated("IPv6 extension header")),
             },
             FRAGMENT => {
                 let Some((&[next, _, a, b, c, d, e, f], inner)) = rest.split_first_chunk() else {
-                    return truncated("IPv6 fragment header");
+                    return Err(truncated("IPv6 fragment header"));
                 };
                 let place = u16::from_be_bytes([a, b]);
                 if place & !6 != 0 {
@@ -116,7 +105,7 @@ fn v6(bytes: &[u8], cut: u32) -> Next<'_> {
                         more: place & 1 != 0,
                         bytes: inner,
                     };
-                    return piece(fragment, cut);
+                    return Err(piece(fragment, cut));
                 }
                 // All of it in one fragment.   RFC 6946
                 (number, rest) = (next, inner);
@@ -125,15 +114,15 @@ fn v6(bytes: &[u8], cut: u32) -> Next<'_> {
             _ => break,
         };
         let (Some(&next), Some(after)) = (rest.first(), rest.get(len..)) else {
-            return truncated("IPv6 extension header");
+            return Err(truncated("IPv6 extension header"));
         };
         (number, rest) = (next, after);
     }
-    Next::Inner {
+    Ok(Inner {
         carried: Carried { src, dst, number },
         bytes: rest,
         cut,
-    }
+    })
 }
 
 fn piece(fragment: Fragment<'_>, cut: u32) -> Next<'_> {
@@ -144,7 +133,7 @@ fn piece(fragment: Fragment<'_>, cut: u32) -> Next<'_> {
 }
 
 /// Drops what follows the declared length, such as Ethernet padding, or tells how much is missing.
-#[inline]
+#[inline(always)]
 fn limited(bytes: &[u8], declared: Option<usize>, cut: u32) -> (&[u8], u32) {
     let Some(declared) = declared else {
         return (bytes, cut);
@@ -153,10 +142,6 @@ fn limited(bytes: &[u8], declared: Option<usize>, cut: u32) -> (&[u8], u32) {
         Some(bytes) => (bytes, 0),
         None => (bytes, (declared - bytes.len()) as u32),
     }
-}
-
-fn malformed(why: &'static str) -> Next<'static> {
-    Next::Done(Proto::Malformed(why))
 }
 
 fn truncated(what: &'static str) -> Next<'static> {

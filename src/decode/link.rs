@@ -5,7 +5,7 @@ use crate::model::Link;
 use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice, ether_type};
 
 /// The first step into a packet.
-#[inline]
+#[inline(always)]
 pub(super) fn start(link: Link, bytes: &[u8]) -> Next<'_> {
     match link {
         Link::ETHERNET => Next::Ethernet(bytes),
@@ -18,7 +18,7 @@ pub(super) fn start(link: Link, bytes: &[u8]) -> Next<'_> {
 }
 
 /// An Ethernet II or IEEE 802.3 header.
-#[inline]
+#[inline(always)]
 pub(super) fn ethernet(bytes: &[u8]) -> Next<'_> {
     let Ok(header) = Ethernet2HeaderSlice::from_slice(bytes) else {
         return truncated("Ethernet header");
@@ -28,7 +28,7 @@ pub(super) fn ethernet(bytes: &[u8]) -> Next<'_> {
 }
 
 /// What an EtherType announces.   IEEE 802 Numbers, IANA
-#[inline]
+#[inline(always)]
 pub(super) fn ether(kind: u16, bytes: &[u8]) -> Next<'_> {
     match kind {
         IPV4 | IPV6 => Next::Ip(bytes),

@@ -90,19 +90,21 @@ impl Decoder {
     ///
     /// The segment is lent: it lies in the packet, or in the decoder where it came in fragments.
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
+        let mut whole = None;
         let walk = Walk {
             time: packet.time,
             base: Some(packet.data.as_ptr().addr()),
             fragments: &mut self.fragments,
+            whole: &mut whole,
         };
         let start = link::start(packet.link, packet.data);
         let cut = packet
             .orig_len
             .saturating_sub(u32::try_from(packet.data.len()).unwrap_or(u32::MAX));
-        match walk.run(start, cut, 0) {
-            Outcome::Tcp(segment) => Decoded::Tcp(segment),
-            Outcome::Other(proto) => Decoded::Other(proto),
-            Outcome::Whole(whole) => self.reassembled(packet.time, whole),
+        let decoded = walk.run(start, cut, 0);
+        match whole {
+            None => decoded,
+            Some(whole) => self.reassembled(packet.time, whole),
         }
     }
 
@@ -124,27 +126,32 @@ impl Decoder {
         // header deeper, so the depth limit ends this.
         loop {
             self.whole = whole.bytes;
-            let walk = Walk {
-                time,
-                base: None,
-                fragments: &mut self.fragments,
-            };
-            match walk.run(whole.carried.over(&self.whole), 0, whole.depth) {
-                Outcome::Whole(next) => whole = next,
-                Outcome::Other(proto) => return Decoded::Other(proto),
-                Outcome::Tcp(_) => break,
+            let mut next = None;
+            let decoded = self.again(time, whole.carried, whole.depth, &mut next);
+            match (next, decoded) {
+                (Some(next), _) => whole = next,
+                (None, Decoded::Other(proto)) => return Decoded::Other(proto),
+                (None, Decoded::Tcp(_)) => break,
             }
         }
         // The same again, now that the borrow may leave.
+        self.again(time, whole.carried, whole.depth, &mut None)
+    }
+
+    fn again(
+        &mut self,
+        time: Timestamp,
+        carried: Carried,
+        depth: u32,
+        whole: &mut Option<Whole>,
+    ) -> Decoded<'_> {
         let walk = Walk {
             time,
             base: None,
             fragments: &mut self.fragments,
+            whole,
         };
-        match walk.run(whole.carried.over(&self.whole), 0, whole.depth) {
-            Outcome::Tcp(segment) => Decoded::Tcp(segment),
-            _ => Decoded::Other(Proto::Fragment),
-        }
+        walk.run(carried.over(&self.whole), 0, depth)
     }
 }
 
@@ -154,6 +161,8 @@ struct Walk<'f> {
     /// Address of the packet's first byte; none where it was put together.
     base: Option<usize>,
     fragments: &'f mut Fragments,
+    /// Where an IP packet goes that its last fragment made whole.
+    whole: &'f mut Option<Whole>,
 }
 
 /// What comes next on the way.
@@ -165,16 +174,19 @@ enum Next<'a> {
     /// An IP header of whichever version.
     Ip(&'a [u8]),
     /// What IP carries.
-    Inner {
-        carried: Carried,
-        bytes: &'a [u8],
-        /// Bytes that IP promised and the capture cut off.
-        cut: u32,
-    },
+    Inner(Inner<'a>),
     /// A piece of what IP carries.
     Piece(Fragment<'a>),
     /// The end of the way.
     Done(Proto),
+}
+
+/// The payload of an IP packet.
+struct Inner<'a> {
+    carried: Carried,
+    bytes: &'a [u8],
+    /// Bytes that IP promised and the capture cut off.
+    cut: u32,
 }
 
 /// What an IP header says of its payload.
@@ -187,11 +199,11 @@ struct Carried {
 
 impl Carried {
     fn over(self, bytes: &[u8]) -> Next<'_> {
-        Next::Inner {
+        Next::Inner(Inner {
             carried: self,
             bytes,
             cut: 0,
-        }
+        })
     }
 }
 
@@ -202,16 +214,12 @@ struct Whole {
     depth: u32,
 }
 
-enum Outcome<'a> {
-    Tcp(Segment<'a>),
-    Other(Proto),
-    Whole(Whole),
-}
-
 impl Walk<'_> {
     /// Follows the headers; `cut` bytes are missing at the packet's end, `depth` IP headers were seen.
-    #[inline]
-    fn run<'a>(self, mut next: Next<'a>, mut cut: u32, mut depth: u32) -> Outcome<'a> {
+    ///
+    /// Inlined with all below it, so that the segment is built where the caller wants it.
+    #[inline(always)]
+    fn run<'a>(self, mut next: Next<'a>, mut cut: u32, mut depth: u32) -> Decoded<'a> {
         loop {
             next = match next {
                 Next::Ether(kind, bytes) => link::ether(kind, bytes),
@@ -219,39 +227,60 @@ impl Walk<'_> {
                 Next::Ip(_) if depth >= DEPTH => Next::Done(Proto::Malformed(
                     "more than eight IP headers, one in the other",
                 )),
+                // The two versions apart, and TCP at once: it saves every segment a few copies.
                 Next::Ip(bytes) => {
                     depth += 1;
-                    ip::header(bytes, cut)
-                }
-                Next::Inner {
-                    carried,
-                    bytes,
-                    cut: missing,
-                } => {
-                    if carried.number == ip::TCP {
-                        return match tcp::segment(carried, bytes, missing, self.base) {
-                            Ok(segment) => Outcome::Tcp(segment),
-                            Err(proto) => Outcome::Other(proto),
-                        };
+                    let inner = match bytes.first().map(|first| first >> 4) {
+                        Some(4) => match ip::v4(bytes, cut) {
+                            Ok(inner) if inner.carried.number == ip::TCP => {
+                                return tcp::segment(&inner, self.base);
+                            }
+                            other => other,
+                        },
+                        Some(6) => match ip::v6(bytes, cut) {
+                            Ok(inner) if inner.carried.number == ip::TCP => {
+                                return tcp::segment(&inner, self.base);
+                            }
+                            other => other,
+                        },
+                        Some(_) => Err(malformed("an IP version that is neither 4 nor 6")),
+                        None => Err(Next::Done(Proto::Truncated("IP header"))),
+                    };
+                    match inner {
+                        Ok(inner) => {
+                            cut = inner.cut;
+                            tunnel::inner(inner.carried.number, inner.bytes)
+                        }
+                        Err(next) => next,
                     }
-                    cut = missing;
-                    tunnel::inner(carried.number, bytes)
+                }
+                Next::Inner(inner) if inner.carried.number == ip::TCP => {
+                    return tcp::segment(&inner, self.base);
+                }
+                Next::Inner(inner) => {
+                    cut = inner.cut;
+                    tunnel::inner(inner.carried.number, inner.bytes)
                 }
                 Next::Piece(piece) => match self.fragments.add(&piece, self.time) {
                     Added::Waiting => Next::Done(Proto::Fragment),
                     Added::Bad(why) => Next::Done(Proto::Malformed(why)),
                     Added::Whole(carried, bytes) => {
-                        return Outcome::Whole(Whole {
+                        *self.whole = Some(Whole {
                             carried,
                             bytes,
                             depth,
                         });
+                        Next::Done(Proto::Fragment)
                     }
                 },
-                Next::Done(proto) => return Outcome::Other(proto),
+                Next::Done(proto) => return Decoded::Other(proto),
             };
         }
     }
+}
+
+fn malformed(why: &'static str) -> Next<'static> {
+    Next::Done(Proto::Malformed(why))
 }
 
 /// IP headers that may lie one in the other.

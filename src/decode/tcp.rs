@@ -1,61 +1,49 @@
 //! The TCP header and its options.
 
-use super::{Carried, Proto};
+use super::{Carried, Decoded, Inner, Proto};
 use crate::model::{Endpoint, Flags, Options, Segment};
 use etherparse::TcpHeaderSlice;
 use etherparse::err::tcp::HeaderSliceError;
 
-/// Reads a segment; `cut` bytes of it are missing after `bytes`.   RFC 9293 section 3.1
-#[inline]
-pub(super) fn segment<'a>(
-    carried: Carried,
-    bytes: &'a [u8],
-    cut: u32,
-    base: Option<usize>,
-) -> Result<Segment<'a>, Proto> {
-    match TcpHeaderSlice::from_slice(bytes) {
+/// Reads a segment.   RFC 9293 section 3.1
+#[inline(always)]
+pub(super) fn segment<'a>(inner: &Inner<'a>, base: Option<usize>) -> Decoded<'a> {
+    match TcpHeaderSlice::from_slice(inner.bytes) {
         Ok(header) => {
-            let payload = bytes.get(header.slice().len()..).unwrap_or_default();
-            Ok(read(carried, header, payload, cut, base))
+            let payload = inner.bytes.get(header.slice().len()..).unwrap_or_default();
+            Decoded::Tcp(read(inner.carried, header, payload, inner.cut, base))
         }
         Err(HeaderSliceError::Content(_)) => {
-            Err(Proto::Malformed("a TCP header of less than 20 bytes"))
+            Decoded::Other(Proto::Malformed("a TCP header of less than 20 bytes"))
         }
-        Err(HeaderSliceError::Len(error)) => {
-            cut_header(carried, bytes, cut, base, error.required_len)
-        }
+        Err(HeaderSliceError::Len(error)) => cut_header(inner, base, error.required_len),
     }
 }
 
 /// A capture that keeps few bytes of each packet may cut the options; the rest is still worth having.
 #[cold]
-fn cut_header<'a>(
-    carried: Carried,
-    bytes: &'a [u8],
-    cut: u32,
-    base: Option<usize>,
-    needed: usize,
-) -> Result<Segment<'a>, Proto> {
+fn cut_header<'a>(inner: &Inner<'a>, base: Option<usize>, needed: usize) -> Decoded<'a> {
+    let bytes = inner.bytes;
     let missing = needed.saturating_sub(bytes.len()) as u32;
-    let Some(cut) = cut.checked_sub(missing) else {
-        return Err(Proto::Malformed("a TCP header longer than its packet"));
+    let Some(cut) = inner.cut.checked_sub(missing) else {
+        return Decoded::Other(Proto::Malformed("a TCP header longer than its packet"));
     };
     // Zeros end the list of options.
     let mut padded = [0; 60];
     let Some(front) = padded.get_mut(..bytes.len()) else {
-        return Err(Proto::Truncated("TCP header"));
+        return Decoded::Other(Proto::Truncated("TCP header"));
     };
     front.copy_from_slice(bytes);
     match TcpHeaderSlice::from_slice(&padded) {
         Ok(header) if bytes.len() >= 20 => {
             let payload = bytes.get(bytes.len()..).unwrap_or_default();
-            Ok(read(carried, header, payload, cut, base))
+            Decoded::Tcp(read(inner.carried, header, payload, cut, base))
         }
-        _ => Err(Proto::Truncated("TCP header")),
+        _ => Decoded::Other(Proto::Truncated("TCP header")),
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read<'a>(
     carried: Carried,
     header: TcpHeaderSlice<'_>,
@@ -85,7 +73,7 @@ fn read<'a>(
 }
 
 /// Reads options up to the end of the list or the first that does not fit.
-#[inline]
+#[inline(always)]
 fn options(mut bytes: &[u8]) -> Options {
     let mut options = Options::default();
     // What almost every segment has: two paddings and the timestamps.

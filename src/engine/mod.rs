@@ -186,7 +186,7 @@ impl Work<'_> {
                 key,
                 Entry {
                     tcp,
-                    host: Host::default(),
+                    host: Host::new(!segment.flags.syn()),
                 },
             );
         }
@@ -202,7 +202,7 @@ impl Work<'_> {
         tcp.segment(segment, &mut cx, &mut above(host));
         if !before && tcp.ended() {
             // What it held is not needed any more; only its last segments may still come.
-            entry.host = Host::default();
+            entry.host = Host::new(false);
             ended.push_back((self.time, key, entry.tcp.id));
         }
         new

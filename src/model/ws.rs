@@ -10,7 +10,7 @@ pub enum Ws {
     Open(Box<Open>),
     /// The upgrade was asked for and not granted.
     Refused(Box<Refused>),
-    /// A frame, all of it.
+    /// A frame: once all of it has come, or the end has.
     Frame(Frame),
     /// A message, all of it.
     Message(Message),
@@ -19,7 +19,7 @@ pub enum Ws {
 }
 
 /// A successful upgrade.   RFC 6455 section 4
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Open {
     /// The session that begins.
     pub session: SessionId,
@@ -139,6 +139,8 @@ impl fmt::Display for MaskingKey {
 /// The fields of a frame.   RFC 6455 section 5.2
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Frame {
+    /// The end of the stream came before the end of the payload.
+    pub unfinished: bool,
     /// The session it belongs to.
     pub session: SessionId,
     /// The last frame of its message.

@@ -1,27 +1,84 @@
 //! What do these first bytes look like?
 
+use super::http1::Http1;
 use super::opaque::Opaque;
+use super::tunnel::{Socks, proxy_header};
+use super::websocket::whole_frames;
 use super::{Layer, Step};
-use crate::model::{Cx, Dir, Input};
+use crate::model::{Cx, Dir, EventKind, Input, Loan, Note, Place, Span, Tcp};
 
 /// Waits for the first bytes of a stream, and then hands over to the layer that they look like.
 #[derive(Debug, Default)]
-pub struct Detect;
+pub struct Detect {
+    /// The stream began before the capture: its first bytes may be the middle of anything.
+    pub midstream: bool,
+}
 
 impl Detect {
-    pub fn feed(&mut self, dir: Dir, input: Input<'_>, _: &mut Cx<'_>) -> Step {
-        let Input::Bytes { bytes, .. } = input else {
+    pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
+        let Input::Bytes { at, bytes, .. } = input else {
             return Step::Took(0);
         };
+        if dir == Dir::C2s {
+            match proxy_header(bytes) {
+                Ok((rest, ())) => {
+                    return Step::Become(bytes.len() - rest.len(), Layer::Detect(Self::default()));
+                }
+                Err(nom::Err::Incomplete(_)) => return Step::Wait,
+                Err(_) => {}
+            }
+            if let [5, 1..=8, ..] = bytes {
+                return Step::Become(0, Layer::Socks(Socks::default()));
+            }
+        }
+        let known = name(bytes);
         let looks = match dir {
+            _ if known.is_some() => Looks::No,
             Dir::C2s => request_line(bytes),
             Dir::S2c => status_line(bytes),
         };
         match looks {
             Looks::Yes => Step::Become(0, Layer::Http1(Box::default())),
-            Looks::No => Step::Become(0, Layer::Opaque(Opaque)),
             Looks::TooShort => Step::Wait,
+            Looks::No if self.midstream && known.is_none() => {
+                Step::Become(0, Layer::Http1(Box::new(Http1::lost())))
+            }
+            Looks::No => {
+                if let Some(name) = known {
+                    let kind = EventKind::Tcp(Tcp::Note(Note::Protocol(name)));
+                    cx.emit(Place::at(dir, Span::tcp(at, 0)), kind, Loan::default());
+                }
+                Step::Become(0, Layer::Opaque(Opaque))
+            }
         }
+    }
+}
+
+/// The name of a protocol that is not looked into, where its first bytes tell.
+fn name(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x16 | 0x15, 3, 0..=4, ..] => Some("TLS"),
+        [b'S', b'S', b'H', b'-', ..] => Some("SSH"),
+        [
+            b'P',
+            b'R',
+            b'I',
+            b' ',
+            b'*',
+            b' ',
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'2',
+            ..,
+        ] => Some("HTTP/2"),
+        [0x10, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => Some("MQTT"),
+        [b'*', b'1'..=b'9', b'\r', b'\n', b'$', ..] => Some("Redis"),
+        // Length, then protocol version 3.0 or the request for TLS.
+        [0, 0, _, _, 0, 3, 0, 0, ..] | [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f, ..] => Some("PostgreSQL"),
+        _ => None,
     }
 }
 
@@ -38,15 +95,21 @@ enum Looks {
 /// asks; none where they do not tell.
 #[must_use]
 pub fn asks(bytes: &[u8]) -> Option<bool> {
-    match (request_line(bytes), status_line(bytes), bytes) {
-        (Looks::Yes, _, _) => Some(true),
-        (_, Looks::Yes, _) => Some(false),
-        // A WebSocket frame: no reserved opcode, and the mask bit tells who sent it.
-        (_, _, &[first, second, ..]) if matches!(first & 0x0f, 0..=2 | 8..=10) => {
-            Some(second & 0x80 != 0)
-        }
-        _ => None,
+    match (request_line(bytes), status_line(bytes)) {
+        (Looks::Yes, _) => Some(true),
+        (_, Looks::Yes) => Some(false),
+        // WebSocket frames: the mask bit tells who sent them.
+        _ => whole_frames(bytes),
     }
+}
+
+/// Whether a message head of this direction seems to begin here.
+pub fn begins_head(dir: Dir, bytes: &[u8]) -> bool {
+    let looks = match dir {
+        Dir::C2s => request_line(bytes),
+        Dir::S2c => status_line(bytes),
+    };
+    looks == Looks::Yes
 }
 
 /// The longest method that counts as one; the longest registered has 17 letters.
@@ -85,15 +148,6 @@ fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
     bytes.get(ends..).unwrap_or_default()
 }
 
-/// Whether a message head of this direction seems to begin here.
-pub(super) fn begins_head(dir: Dir, bytes: &[u8]) -> bool {
-    let looks = match dir {
-        Dir::C2s => request_line(bytes),
-        Dir::S2c => status_line(bytes),
-    };
-    looks == Looks::Yes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,8 +156,8 @@ mod tests {
     fn the_first_bytes_tell_who_asks() {
         assert_eq!(asks(b"GET / HTTP/1.1\r\n"), Some(true));
         assert_eq!(asks(b"HTTP/1.1 200 OK\r\n"), Some(false));
-        assert_eq!(asks(&[0x81, 0x85, 1, 2, 3, 4]), Some(true));
-        assert_eq!(asks(&[0x81, 0x05, b'h']), Some(false));
+        assert_eq!(asks(&[0x81, 0x81, 1, 2, 3, 4, 5]), Some(true));
+        assert_eq!(asks(&[0x81, 0x01, b'h']), Some(false));
         assert_eq!(asks(&[0x16, 3]), None, "TLS");
         assert_eq!(asks(b""), None);
     }
@@ -117,5 +171,15 @@ mod tests {
         assert_eq!(status_line(b"HT"), Looks::TooShort);
         assert_eq!(status_line(b"HTTP/1.1"), Looks::Yes);
         assert_eq!(status_line(b"SSH-2.0"), Looks::No);
+    }
+
+    #[test]
+    fn other_protocols_are_named_by_their_first_bytes() {
+        assert_eq!(name(&[0x16, 3, 1, 0, 5, 1]), Some("TLS"));
+        assert_eq!(name(b"SSH-2.0-x"), Some("SSH"));
+        assert_eq!(name(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Some("HTTP/2"));
+        assert_eq!(name(b"*1\r\n$4\r\nPING\r\n"), Some("Redis"));
+        assert_eq!(name(b"\x10\x10\0\x04MQTT"), Some("MQTT"));
+        assert_eq!(name(b"GET / HTTP/1.1"), None);
     }
 }

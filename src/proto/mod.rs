@@ -24,6 +24,7 @@ mod detect;
 mod host;
 mod http1;
 mod opaque;
+mod tunnel;
 mod websocket;
 
 pub use detect::asks;
@@ -33,6 +34,7 @@ use crate::model::{Cx, Dir, Input};
 use detect::Detect;
 use http1::Http1;
 use opaque::Opaque;
+use tunnel::Socks;
 use websocket::WebSocket;
 
 /// What a layer did with its input.
@@ -52,6 +54,7 @@ enum Step {
 #[derive(Debug)]
 enum Layer {
     Detect(Detect),
+    Socks(Socks),
     Http1(Box<Http1>),
     WebSocket(Box<WebSocket>),
     Opaque(Opaque),
@@ -62,6 +65,7 @@ impl Layer {
     fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
         match self {
             Self::Detect(layer) => layer.feed(dir, input, cx),
+            Self::Socks(layer) => layer.feed(dir, input, cx),
             Self::Http1(layer) => layer.feed(dir, input, cx),
             Self::WebSocket(layer) => layer.feed(dir, input, cx),
             Self::Opaque(layer) => layer.feed(dir, input, cx),

@@ -1,4 +1,5 @@
 //! What events become: lines of text or JSON, and totals.
+#![deny(clippy::disallowed_methods)]
 
 mod escape;
 mod fan;

@@ -415,9 +415,9 @@ fn begin_row(line: &mut Line, event: &str, id: ConnId, connection: &Connection) 
     line.text("event", event);
     line.number("conn", id.0.into());
     line.key("client");
-    line.display_text(&connection.flow.client);
+    line.endpoint(connection.flow.client);
     line.key("server");
-    line.display_text(&connection.flow.server);
+    line.endpoint(connection.flow.server);
     line.key("time");
     line.display_text(&connection.first);
 }

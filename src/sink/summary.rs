@@ -148,10 +148,13 @@ fn ws_frame(out: &mut String, frame: &Frame) -> Written {
         }
     }
     write!(out, ", {} + {} bytes", frame.header_length, frame.length)?;
-    match frame.masking_key {
-        Some(key) => write!(out, ", masked {key}"),
-        None => Ok(()),
+    if let Some(key) = frame.masking_key {
+        write!(out, ", masked {key}")?;
     }
+    if frame.unfinished {
+        out.push_str(", UNFINISHED");
+    }
+    Ok(())
 }
 
 fn ws_message(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {

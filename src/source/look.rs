@@ -21,10 +21,18 @@ fn text(head: &[u8]) -> Option<&'static str> {
     let control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     match text.trim_start().chars().next()? {
         _ if text.contains(control) => None,
-        '{' | '[' => Some("JSON"),
+        '{' => Some("JSON"),
+        '[' if json_array(text) => Some("JSON"),
         '<' => Some("HTML or XML"),
         _ => Some("text"),
     }
+}
+
+/// Other text may begin with a bracket as well.
+fn json_array(text: &str) -> bool {
+    let mut rest = text.chars().filter(|c| !c.is_whitespace()).skip(1);
+    rest.next()
+        .is_some_and(|c| matches!(c, '{' | '[' | ']' | '"' | '0'..='9'))
 }
 
 const SIGNS: &[(&[u8], &str)] = &[
@@ -63,6 +71,8 @@ mod tests {
     #[test]
     fn common_files_are_called_by_their_names() {
         assert_eq!(like(b"{\"log\":{}}"), Some("JSON"));
+        assert_eq!(like(b"[ {\"frame\":1}]"), Some("JSON"));
+        assert_eq!(like(b"[package]"), Some("text"));
         assert_eq!(like(b"<!doctype html>"), Some("HTML or XML"));
         assert_eq!(like("Grüße".as_bytes()), Some("text"));
         assert_eq!(like(&"Grüße".as_bytes()[..3]), Some("text"));

@@ -10,8 +10,10 @@
 //! # Ok::<(), wscope::Error>(())
 //! ```
 
+mod clock;
 mod file;
 mod look;
+mod notes;
 mod pcap;
 mod pcapng;
 mod reread;
@@ -22,7 +24,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Capture, Interface, Progress, Secrets};
+pub use file::{Capture, Progress};
+pub use notes::{Interface, Secrets};
 pub use reread::{Mark, Marks};
 pub use write::{ByteOrder, PcapWriter, PcapngWriter, Resolution};
 

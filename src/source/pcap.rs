@@ -6,7 +6,8 @@
 //! ```
 
 use super::BLOCK_LIMIT;
-use super::file::{Found, Interface};
+use super::file::Found;
+use super::notes::Interface;
 use super::window::Window;
 use crate::Fault;
 use crate::model::{Link, Timestamp};
@@ -83,7 +84,7 @@ impl Pcap {
     }
 
     /// The next record, none at the end.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, window: &mut Window) -> Result<Option<Found>, Fault> {
         let have = window.want(self.record_header);
         let Some(head) = have
@@ -124,19 +125,22 @@ impl Pcap {
         } else {
             fraction * 1000
         };
-        let record = window.take(need);
+        let start = window.take(need);
+        let end = start + need as u32;
         Ok(Some(Found {
             time: Timestamp(i64::from(seconds) * 1_000_000_000 + nanos),
             link: self.link,
             orig_len,
-            data: record.start + self.record_header..record.end,
-            options: record.end..record.end,
+            start: start + self.record_header as u32,
+            end,
+            options: end,
+            options_end: end,
             big_endian: self.big_endian,
         }))
     }
 }
 
-#[inline]
+#[inline(always)]
 fn word<const N: usize>(head: &[u8; N], at: usize, big_endian: bool) -> u32 {
     let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
     if big_endian {

@@ -7,7 +7,9 @@
 //! Packets, of which there are many, are read here; the other blocks by `pcap-parser`.
 
 use super::BLOCK_LIMIT;
-use super::file::{Found, Interface, Notes, Secrets};
+use super::clock::Clock;
+use super::file::Found;
+use super::notes::{Interface, Notes, Secrets};
 use super::window::Window;
 use crate::Fault;
 use crate::model::{Link, PacketNo, Timestamp};
@@ -39,7 +41,7 @@ pub(super) const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 
 impl Pcapng {
     /// The next packet, none at the end.
-    #[inline]
+    #[inline(always)]
     pub fn next(
         &mut self,
         window: &mut Window,
@@ -62,10 +64,12 @@ impl Pcapng {
                 }
             };
             self.last = found.time;
-            let start = window.take(len).start;
+            let block = window.take(len);
             return Ok(Some(Found {
-                data: start + found.data.start..start + found.data.end,
-                options: start + found.options.start..start + found.options.end,
+                start: block + found.start,
+                end: block + found.end,
+                options: block + found.options,
+                options_end: block + found.options_end,
                 ..found
             }));
         }
@@ -80,7 +84,7 @@ impl Pcapng {
     }
 
     /// Type and length of the next block, once it lies in the window as a whole.
-    #[inline]
+    #[inline(always)]
     fn block(&mut self, window: &mut Window) -> Result<Option<(u32, usize)>, Fault> {
         let have = window.want(12);
         let Some(&[a, b, c, d, e, f, g, h, ref order @ ..]) = have.first_chunk::<12>() else {
@@ -137,7 +141,7 @@ impl Pcapng {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn enhanced(&self, block: &[u8]) -> Result<Found, Fault> {
         let (len, [interface, high, low, captured, orig_len]) = self.packet_head(block)?;
         self.found(block, len, interface, [high, low], captured, orig_len)
@@ -162,7 +166,7 @@ impl Pcapng {
     }
 
     /// The length of the whole block, and the five words after it, of which the last two count bytes.
-    #[inline]
+    #[inline(always)]
     fn packet_head(&self, block: &[u8]) -> Result<(usize, [u32; 5]), Fault> {
         let Some((head, _)) = block.split_first_chunk::<28>() else {
             return Err(short());
@@ -175,7 +179,7 @@ impl Pcapng {
         Ok((self.word(len) as usize, words))
     }
 
-    #[inline]
+    #[inline(always)]
     fn found(
         &self,
         block: &[u8],
@@ -186,9 +190,9 @@ impl Pcapng {
         orig_len: u32,
     ) -> Result<Found, Fault> {
         let iface = self.interface(interface)?;
-        let data = 28..28 + captured as usize;
-        let end = len.saturating_sub(4).min(block.len());
-        if data.end > end {
+        let data_end = 28 + u64::from(captured);
+        let block_end = len.saturating_sub(4).min(block.len()) as u32;
+        if data_end > u64::from(block_end) {
             return Err(broken(
                 "packet block",
                 format!("{captured} bytes of data do not fit into a block of {len}"),
@@ -198,8 +202,10 @@ impl Pcapng {
             time: iface.clock.time(u64::from(high) << 32 | u64::from(low)),
             link: iface.link,
             orig_len,
-            options: data.end.next_multiple_of(4).min(end)..end,
-            data,
+            start: 28,
+            end: data_end as u32,
+            options: (data_end as u32).next_multiple_of(4).min(block_end),
+            options_end: block_end,
             big_endian: self.big_endian,
         })
     }
@@ -217,18 +223,20 @@ impl Pcapng {
         if len < 16 {
             return Err(short());
         }
-        let captured = (orig_len.min(snaplen) as usize).min(len - 16);
+        let captured = orig_len.min(snaplen).min(len as u32 - 16);
         Ok(Found {
             time: self.last,
             link: iface.link,
             orig_len,
-            data: 12..12 + captured,
-            options: 12..12,
+            start: 12,
+            end: 12 + captured,
+            options: 12,
+            options_end: 12,
             big_endian: self.big_endian,
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn interface(&self, id: u32) -> Result<Iface, Fault> {
         match self.interfaces.get(id as usize) {
             Some(&iface) => Ok(iface),
@@ -277,7 +285,7 @@ impl Pcapng {
                 }
                 self.interfaces = Arc::default();
                 self.noted_from = Some(notes.interfaces.len());
-                notes.comments(comments(&header.options));
+                notes.add_comments(comments(&header.options));
             }
             Block::InterfaceDescription(idb) => self.describe(&idb, notes)?,
             Block::InterfaceStatistics(isb) => {
@@ -285,17 +293,21 @@ impl Pcapng {
                     .noted_from
                     .and_then(|from| notes.interfaces.get_mut(from + isb.if_id as usize));
                 if let Some(noted) = noted {
-                    noted.received = isb.isb_ifrecv().and_then(Result::ok).or(noted.received);
-                    noted.dropped = isb.isb_ifdrop().and_then(Result::ok).or(noted.dropped);
-                    noted.dropped_by_os = isb
-                        .isb_osdrop()
-                        .and_then(Result::ok)
-                        .or(noted.dropped_by_os);
+                    // By hand: `pcap-parser` reads these as little-endian whatever the section says.
+                    for option in &isb.options {
+                        let count = option.as_bytes().ok().and_then(|value| self.count(value));
+                        match option.code.0 {
+                            ISB_IFRECV => noted.received = count,
+                            ISB_IFDROP => noted.dropped = count,
+                            ISB_OSDROP => noted.dropped_by_os = count,
+                            _ => {}
+                        }
+                    }
                 }
             }
             Block::DecryptionSecrets(secrets) => {
                 let len = (secrets.secrets_len as usize).min(secrets.data.len());
-                notes.secrets(Secrets {
+                notes.add_secrets(Secrets {
                     kind: secrets.secrets_type.0,
                     before: no,
                     data: secrets.data.get(..len).unwrap_or_default().to_vec(),
@@ -318,12 +330,19 @@ impl Pcapng {
             ));
         }
         let link = Link(idb.linktype.0 as u16);
+        // By hand, as with the statistics.
+        let offset = idb
+            .options
+            .iter()
+            .find(|option| option.code.0 == IF_TSOFFSET)
+            .and_then(|option| self.count(option.as_bytes().ok()?))
+            .map_or(0, u64::cast_signed);
         Arc::make_mut(&mut self.interfaces).push(Iface {
             link,
             snaplen: idb.snaplen,
-            clock: Clock::new(idb.if_tsresol, idb.if_tsoffset),
+            clock: Clock::new(idb.if_tsresol, offset),
         });
-        notes.interface(Interface {
+        notes.add_interface(Interface {
             name: idb.if_name().and_then(Result::ok).map(str::to_owned),
             link,
             snaplen: idb.snaplen,
@@ -335,7 +354,16 @@ impl Pcapng {
         Ok(())
     }
 
-    #[inline]
+    fn count(&self, value: &[u8]) -> Option<u64> {
+        let &value = value.first_chunk()?;
+        Some(if self.big_endian {
+            u64::from_be_bytes(value)
+        } else {
+            u64::from_le_bytes(value)
+        })
+    }
+
+    #[inline(always)]
     fn word(&self, bytes: [u8; 4]) -> u32 {
         if self.big_endian {
             u32::from_be_bytes(bytes)
@@ -375,66 +403,6 @@ fn comments<'a>(options: &'a [PcapNGOption<'_>]) -> impl Iterator<Item = &'a [u8
         .filter_map(|option| option.as_bytes().ok())
 }
 
-/// How an interface counts time: turns its units into nanoseconds since 1970.
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    unit: Unit,
-    /// Nanoseconds to add.
-    offset: i64,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Unit {
-    /// So many nanoseconds.
-    Nanos(u64),
-    /// So many of them are a nanosecond; none where it is more than 128 bits can tell.
-    PerNano(Option<u128>),
-    /// Two to the power of this many are a second.
-    Binary(u8),
-}
-
-impl Clock {
-    /// From the options `if_tsresol` and `if_tsoffset`.
-    fn new(resolution: u8, offset: i64) -> Self {
-        let power = resolution & 0x7f;
-        let unit = match power {
-            _ if resolution & 0x80 != 0 => Unit::Binary(power),
-            0..=9 => Unit::Nanos(10_u64.pow(9 - u32::from(power))),
-            _ => Unit::PerNano(10_u128.checked_pow(u32::from(power) - 9)),
-        };
-        Self {
-            unit,
-            offset: offset.saturating_mul(1_000_000_000),
-        }
-    }
-
-    /// What does not fit is held at the nearest limit.
-    #[inline]
-    fn time(self, units: u64) -> Timestamp {
-        if let Unit::Nanos(each) = self.unit
-            && let Some(nanos) = units.checked_mul(each)
-            && let Ok(nanos) = i64::try_from(nanos)
-        {
-            return Timestamp(nanos.saturating_add(self.offset));
-        }
-        self.odd_time(units)
-    }
-
-    #[cold]
-    fn odd_time(self, units: u64) -> Timestamp {
-        let units = u128::from(units);
-        let nanos = match self.unit {
-            Unit::Nanos(each) => units * u128::from(each),
-            Unit::PerNano(count) => count.map_or(0, |count| units / count),
-            Unit::Binary(power) => (units * 1_000_000_000) >> power,
-        };
-        let nanos = i128::try_from(nanos)
-            .unwrap_or(i128::MAX)
-            .saturating_add(self.offset.into());
-        Timestamp(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
-    }
-}
-
 fn broken(part: &'static str, why: String) -> Fault {
     Fault::Broken { part, why }
 }
@@ -448,6 +416,10 @@ const INTERFACES: usize = 1 << 16;
 
 const END_OF_OPTIONS: u16 = 0;
 const COMMENT: u16 = 1;
+const IF_TSOFFSET: u16 = 14;
+const ISB_IFRECV: u16 = 4;
+const ISB_IFDROP: u16 = 5;
+const ISB_OSDROP: u16 = 7;
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -456,31 +428,3 @@ const SIMPLE: u32 = 3;
 const STATISTICS: u32 = 5;
 const ENHANCED: u32 = 6;
 const SECRETS: u32 = 10;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_resolution_becomes_nanoseconds() {
-        let time = |resolution, offset, units| Clock::new(resolution, offset).time(units).0;
-        assert_eq!(time(6, 0, 1_000_001), 1_000_001_000); // microseconds, the default
-        assert_eq!(time(9, 0, 7), 7);
-        assert_eq!(time(0, 0, 7), 7_000_000_000);
-        assert_eq!(time(12, 0, 7_999), 7); // picoseconds
-        assert_eq!(time(0x80 | 10, 0, 1_536), 1_500_000_000); // 1/1024 s
-        assert_eq!(time(0x80, 0, 3), 3_000_000_000);
-        assert_eq!(time(6, -1, 0), -1_000_000_000);
-        assert_eq!(time(6, 2, 5), 2_000_005_000);
-    }
-
-    #[test]
-    fn absurd_resolutions_and_times_are_held_at_a_limit() {
-        let time = |resolution, offset, units| Clock::new(resolution, offset).time(units).0;
-        assert_eq!(time(0, 0, u64::MAX), i64::MAX);
-        assert_eq!(time(127, 0, u64::MAX), 0);
-        assert_eq!(time(0xff, 0, u64::MAX), 0);
-        assert_eq!(time(9, i64::MAX, 1), i64::MAX);
-        assert_eq!(time(0, i64::MIN, 1), i64::MIN + 1_000_000_000);
-    }
-}

@@ -21,7 +21,9 @@ pub(super) fn unpack(
     let from = Cursor::new(head).chain(from);
     let unpacked: Box<dyn Read + Send> = match packing {
         Packing::Plain => Box::new(from),
-        Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(ROOM, from))),
+        Packing::Gzip => Box::new(Sips(MultiGzDecoder::new(BufReader::with_capacity(
+            ROOM, from,
+        )))),
         Packing::Zstd => Box::new(Zstd::new(BufReader::with_capacity(ROOM, from))),
     };
     Ok((packing, unpacked))
@@ -38,6 +40,19 @@ pub(super) fn sniff(from: &mut impl Read) -> io::Result<(Packing, Vec<u8>)> {
         _ => Packing::Plain,
     };
     Ok((packing, head))
+}
+
+/// Asks for a little at a time, for a decoder that keeps to itself what it made before it failed.
+struct Sips<R>(R);
+
+impl<R: Read> Read for Sips<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let len = into.len().min(SIP);
+        match into.get_mut(..len) {
+            Some(into) => self.0.read(into),
+            None => Ok(0),
+        }
+    }
 }
 
 /// Any number of zstd frames, one after the other.
@@ -118,3 +133,4 @@ impl<R: BufRead> Read for Zstd<R> {
 }
 
 const ROOM: usize = 64 << 10;
+const SIP: usize = 8 << 10;

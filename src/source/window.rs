@@ -38,7 +38,7 @@ impl Window {
     }
 
     /// The waiting bytes, at least `len` of them if the stream has that many.
-    #[inline]
+    #[inline(always)]
     pub fn want(&mut self, len: usize) -> &[u8] {
         if self.end - self.start < len {
             self.fill(len);
@@ -46,19 +46,22 @@ impl Window {
         &self.buffer[self.start..self.end]
     }
 
-    /// Uses up the first `len` waiting bytes; says where they lie, until the next call of `want`.
-    #[inline]
-    pub fn take(&mut self, len: usize) -> Range<usize> {
-        let taken = self.start..self.start + len.min(self.end - self.start);
-        self.start = taken.end;
-        self.at += taken.len() as u64;
-        taken
+    /// Uses up the first `len` waiting bytes; says where they begin, until the next call of `want`.
+    ///
+    /// Blocks are at most 64 MiB, so that places in the window fit into 32 bits.
+    #[inline(always)]
+    pub fn take(&mut self, len: usize) -> u32 {
+        let start = self.start;
+        let len = len.min(self.end - start);
+        self.start += len;
+        self.at += len as u64;
+        start as u32
     }
 
     /// Bytes that `take` gave.
-    #[inline]
-    pub fn bytes(&self, taken: Range<usize>) -> &[u8] {
-        &self.buffer[taken]
+    #[inline(always)]
+    pub fn bytes(&self, taken: Range<u32>) -> &[u8] {
+        &self.buffer[taken.start as usize..taken.end as usize]
     }
 
     /// Why the stream ended early, where it was not simply its end.
@@ -89,4 +92,5 @@ impl Window {
     }
 }
 
-const SIZE: usize = 1 << 20;
+/// Small enough to stay in a processor's second cache.
+const SIZE: usize = 256 << 10;

@@ -1,6 +1,7 @@
 //! Which connection a segment belongs to.
 
 use crate::model::Endpoint;
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -30,7 +31,8 @@ fn half(end: Endpoint) -> ([u8; 16], u16) {
 pub struct Table<V> {
     slots: Vec<Option<(Key, V)>>,
     free: Vec<u32>,
-    index: HashMap<Key, u32>,
+    /// Seeded at random, since a capture chooses the keys; never iterated.
+    index: HashMap<Key, u32, RandomState>,
 }
 
 impl<V> Default for Table<V> {
@@ -38,7 +40,7 @@ impl<V> Default for Table<V> {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
         }
     }
 }

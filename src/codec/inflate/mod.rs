@@ -9,8 +9,8 @@
 //! output rests on them; to see the largest distance used; to start again after a block with BFINAL; to be cloned
 //! in the middle of a symbol; to show each symbol to a [`Tap`].
 //!
-//! Memory: nothing before the first byte, then up to 1.5 times the window, plus 10 KiB within a dynamic block
-//! and 4 KiB while unknown bytes may still be copied. Messages may be of any length.
+//! Memory: nothing before the first byte, then up to 1.5 times the window (and no less than 2 KiB), plus 10 KiB
+//! within a dynamic block and 4 KiB while unknown bytes may still be copied. Messages may be of any length.
 
 #![deny(
     clippy::indexing_slicing,
@@ -66,78 +66,6 @@ pub struct Inflate {
 }
 
 const _: () = assert!(size_of::<Inflate>() < 200);
-
-/// Why the rest of a message is ignored.
-#[derive(Debug, Clone, Copy)]
-enum Stopped {
-    Fault(Fault),
-    Lost,
-}
-
-/// Some decoded bytes, lent for the length of the call.
-#[derive(Debug, Clone, Copy)]
-pub struct Piece<'a> {
-    /// Offset in the message of the first of `bytes`.
-    pub at: u64,
-    /// Never empty; zero where unknown.
-    pub bytes: &'a [u8],
-    /// Which of these bytes were copied from unknown history: offsets in the message, in order, not touching.
-    pub unknown: &'a [Range<u64>],
-}
-
-/// What is known about a message when it has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// Compressed bytes fed, without the removed tail.
-    pub input_len: u64,
-    /// Decoded bytes handed out.
-    pub output_len: u64,
-    /// How many of these were unknown.
-    pub unknown_len: u64,
-    /// The farthest match, in bytes back; 0 if there was none.
-    pub max_distance: u32,
-    /// There was a block with BFINAL set.   RFC 7692 section 7.2.3.4
-    pub bfinal: bool,
-    /// How the message ended.
-    pub ending: Ending,
-}
-
-/// How the compressed data of a message ended.   RFC 7692 section 7.2.1
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// With the header of the empty stored block whose other four bytes, 00 00 FF FF, the sender removed.
-    Clean,
-    /// With an empty stored block that is all there: the sender did not remove the tail.
-    TailLeft,
-    /// With a block that has BFINAL set, and without the header of an empty stored block after it.
-    Final,
-    /// Between two blocks in some other way: everything was decoded, but the sender did not flush.
-    /// A payload of no bytes at all ends like this too.
-    Unflushed,
-    /// Inside a block: the end of the message is missing.
-    InsideBlock,
-    /// What came after this fault was ignored.
-    Fault(Fault),
-    /// What came after the lost bytes was ignored.
-    Lost,
-}
-
-impl Ending {
-    /// The message ended as the RFC says.
-    #[must_use]
-    pub fn is_clean(self) -> bool {
-        self == Self::Clean
-    }
-
-    /// All of the message was decoded.
-    #[must_use]
-    pub fn is_complete(self) -> bool {
-        matches!(
-            self,
-            Self::Clean | Self::TailLeft | Self::Final | Self::Unflushed
-        )
-    }
-}
 
 impl Inflate {
     /// Starts a direction whose window was agreed to be 2^`window_bits` bytes (8 to 15; others are taken as the
@@ -295,10 +223,10 @@ impl Inflate {
         }
     }
 
-    /// Between two messages: others were lost, or this is not the first; the history is unknown.
+    /// Other messages were lost between the last one and this, or this is not the first: the history is unknown.
     pub fn lose_history(&mut self) {
         self.window.forget(true);
-        self.shadow = Some(Box::new(Shadow::new(self.window.size())));
+        self.shadow = Some(Box::new(Shadow::new(self.window.size(), self.output_len)));
     }
 
     /// Between two messages: forgets the history, as agreed with `no_context_takeover`.   RFC 7692 section 7.1.1
@@ -318,4 +246,76 @@ impl Inflate {
         self.engine.state = State::Ignore;
         self.lose_history();
     }
+}
+
+/// Some decoded bytes, lent for the length of the call.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'a> {
+    /// Offset in the message of the first of `bytes`.
+    pub at: u64,
+    /// Never empty; zero where unknown.
+    pub bytes: &'a [u8],
+    /// Which of these bytes were copied from unknown history: offsets in the message, in order, not touching.
+    pub unknown: &'a [Range<u64>],
+}
+
+/// What is known about a message when it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Compressed bytes fed, without the removed tail.
+    pub input_len: u64,
+    /// Decoded bytes handed out.
+    pub output_len: u64,
+    /// How many of these were unknown.
+    pub unknown_len: u64,
+    /// The farthest match, in bytes back; 0 if there was none.
+    pub max_distance: u32,
+    /// There was a block with BFINAL set.   RFC 7692 section 7.2.3.4
+    pub bfinal: bool,
+    /// How the message ended.
+    pub ending: Ending,
+}
+
+/// How the compressed data of a message ended.   RFC 7692 section 7.2.1
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With the header of the empty stored block whose other four bytes, 00 00 FF FF, the sender removed.
+    Clean,
+    /// With an empty stored block that is all there: the sender did not remove the tail.
+    TailLeft,
+    /// With a block that has BFINAL set, and without the header of an empty stored block after it.
+    Final,
+    /// Between two blocks in some other way: everything was decoded, but the sender did not flush.
+    /// A payload of no bytes at all ends like this too.
+    Unflushed,
+    /// Inside a block: the end of the message is missing.
+    InsideBlock,
+    /// What came after this fault was ignored.
+    Fault(Fault),
+    /// What came after the lost bytes was ignored.
+    Lost,
+}
+
+impl Ending {
+    /// The message ended as the RFC says.
+    #[must_use]
+    pub fn is_clean(self) -> bool {
+        self == Self::Clean
+    }
+
+    /// All of the message was decoded.
+    #[must_use]
+    pub fn is_complete(self) -> bool {
+        matches!(
+            self,
+            Self::Clean | Self::TailLeft | Self::Final | Self::Unflushed
+        )
+    }
+}
+
+/// Why the rest of a message is ignored.
+#[derive(Debug, Clone, Copy)]
+enum Stopped {
+    Fault(Fault),
+    Lost,
 }

@@ -29,11 +29,11 @@ pub(super) struct Shadow {
 
 impl Shadow {
     /// For a window of `size` bytes, a power of two and at least 64; `at` bytes into the message.
-    pub(super) fn new(size: usize) -> Self {
+    pub(super) fn new(size: usize, at: u64) -> Self {
         Self {
             words: vec![!0; size / 64].into(),
-            at: 0,
-            clean_from: 0,
+            at,
+            clean_from: at,
             message: 0,
             ranges: Vec::new(),
         }

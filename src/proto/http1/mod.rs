@@ -5,17 +5,19 @@
 
 mod body;
 mod grammar;
+mod lost;
 pub mod upgrade;
 
-use super::detect::{self, Detect};
+use super::detect::Detect;
 use super::opaque::Opaque;
 use super::websocket::WebSocket;
 use super::{Layer, Step};
 use crate::model::{
-    Cx, Dir, EventKind, Http, Input, Loan, PacketNo, Place, Request, Response, Span, Trust, What,
-    Ws,
+    Cx, Dir, EventKind, Http, Input, Loan, Open, PacketNo, Place, Request, Response, Span, Trust,
+    What, Ws,
 };
 use body::Body;
+use lost::Lost;
 use std::collections::VecDeque;
 
 /// Both directions of an HTTP/1.1 connection.
@@ -34,8 +36,8 @@ enum State {
     #[default]
     Head,
     Body(Body),
-    /// A hole hid where the next head begins.
-    Lost,
+    /// Where the next head begins is not known.
+    Lost(Box<Lost>),
 }
 
 /// A request that waits for its answer.
@@ -68,6 +70,14 @@ impl Ask {
 const PENDING: usize = 1024;
 
 impl Http1 {
+    /// A connection of which it is not known where anything begins.
+    pub fn lost() -> Self {
+        Self {
+            sides: Dir::BOTH.map(|_| State::Lost(Box::default())),
+            ..Self::default()
+        }
+    }
+
     pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
         match input {
             Input::Bytes { at, packet, bytes } => match dir.of_mut(&mut self.sides) {
@@ -81,11 +91,18 @@ impl Http1 {
                     }
                     Err(body::Malformed) => self.malformed(dir, at, bytes, cx),
                 },
-                State::Lost if detect::begins_head(dir, bytes) => {
-                    *dir.of_mut(&mut self.sides) = State::Head;
-                    self.head(dir, at, packet, bytes, cx)
-                }
-                State::Lost => Step::Took(bytes.len()),
+                State::Lost(lost) => match lost.look(dir, at, bytes) {
+                    lost::Found::Nothing => Step::Wait,
+                    lost::Found::PassOver => Step::Took(bytes.len()),
+                    lost::Found::Frames => self.frames(dir, at, cx),
+                    lost::Found::Head(before) => {
+                        *dir.of_mut(&mut self.sides) = State::Head;
+                        match before {
+                            0 => self.head(dir, at, packet, bytes, cx),
+                            before => Step::Took(before),
+                        }
+                    }
+                },
             },
             Input::Gap { at, len } => self.gap(dir, at, len, cx),
             Input::End(_) => Step::Took(0),
@@ -174,7 +191,7 @@ impl Http1 {
             }
             (_, 101) => return Step::Become(length, Layer::Opaque(Opaque)),
             (Some(Ask::Tunnel), 200..=299) => {
-                return Step::Become(length, Layer::Detect(Detect));
+                return Step::Become(length, Layer::Detect(Detect::default()));
             }
             (Some(Ask::WebSocket(request)), _) if !interim => {
                 let refused = upgrade::refuse(&request, &response);
@@ -217,6 +234,27 @@ impl Http1 {
         Step::Become(length, Layer::WebSocket(Box::new(layer)))
     }
 
+    /// Frames, and no handshake: the session is inferred, and every boundary has to be found.
+    fn frames(&mut self, dir: Dir, at: u64, cx: &mut Cx<'_>) -> Step {
+        let open = Open {
+            inferred: true,
+            session: cx.open_session(),
+            ..Open::default()
+        };
+        let mut layer = WebSocket::new(&open);
+        Dir::BOTH.into_iter().for_each(|dir| layer.lose(dir));
+        let place = Place {
+            trust: Trust::Inferred,
+            ..Place::at(dir, Span::tcp(at, 0))
+        };
+        cx.emit(
+            place,
+            EventKind::Ws(Ws::Open(Box::new(open))),
+            Loan::default(),
+        );
+        Step::Become(0, Layer::WebSocket(Box::new(layer)))
+    }
+
     fn gap(&mut self, dir: Dir, at: u64, len: u64, cx: &mut Cx<'_>) -> Step {
         *dir.of_mut(&mut self.searched) = 0;
         let state = dir.of_mut(&mut self.sides);
@@ -228,7 +266,7 @@ impl Http1 {
             }
             return Step::Took(0);
         }
-        *state = State::Lost;
+        *state = State::Lost(Box::default());
         // The answer to an upgrade lies in the hole: what follows can only be frames.
         if dir == Dir::S2c
             && let Some(Pending {

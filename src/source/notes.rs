@@ -1,0 +1,78 @@
+//! What captures tell beside their packets.
+
+use crate::model::{Link, PacketNo};
+
+/// An interface that a capture describes; a pcap file has one without a name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Interface {
+    /// Its name, where the capture tells.
+    pub name: Option<String>,
+    /// What its packets begin with.
+    pub link: Link,
+    /// Bytes kept of each packet; 0 means all.
+    pub snaplen: u32,
+    /// Time resolution as pcapng writes it: a negative power of 10, or of 2 with the top bit set.
+    pub resolution: u8,
+    /// Packets that it received.
+    pub received: Option<u64>,
+    /// Packets that it dropped for lack of room.
+    pub dropped: Option<u64>,
+    /// Packets that the operating system dropped.
+    pub dropped_by_os: Option<u64>,
+}
+
+/// A block of secrets for decryption, as it lay in the capture.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Secrets {
+    /// What they are for: `0x544c534b` is a TLS key log.
+    pub kind: u32,
+    /// The first packet after them.
+    pub before: PacketNo,
+    /// The secrets.
+    pub data: Vec<u8>,
+}
+
+/// What a capture tells beside its packets.
+#[derive(Default)]
+pub(super) struct Notes {
+    pub interfaces: Vec<Interface>,
+    pub comments: Vec<String>,
+    pub secrets: Vec<Secrets>,
+    /// Bytes held by them.
+    held: usize,
+}
+
+impl Notes {
+    pub fn add_interface(&mut self, interface: Interface) {
+        let len = interface.name.as_ref().map_or(0, String::len) + size_of::<Interface>();
+        if self.has_room(len) {
+            self.interfaces.push(interface);
+        }
+    }
+
+    pub fn add_comments<'a>(&mut self, comments: impl Iterator<Item = &'a [u8]>) {
+        for comment in comments {
+            if self.has_room(comment.len() + size_of::<String>()) {
+                self.comments
+                    .push(String::from_utf8_lossy(comment).into_owned());
+            }
+        }
+    }
+
+    pub fn add_secrets(&mut self, secrets: Secrets) {
+        if self.has_room(secrets.data.len() + size_of::<Secrets>()) {
+            self.secrets.push(secrets);
+        }
+    }
+
+    fn has_room(&mut self, len: usize) -> bool {
+        let fits = self.held + len <= NOTES_LIMIT;
+        if fits {
+            self.held += len;
+        }
+        fits
+    }
+}
+
+/// Bytes that the notes of one capture may hold.
+const NOTES_LIMIT: usize = 64 << 20;
