@@ -29,11 +29,7 @@ const DIFFERENT: &[(&str, usize, &str)] = &[
         0,
         "tshark does not find WebSocket whose handshake was not captured",
     ),
-    (
-        "short-snaplen",
-        0,
-        "tshark stops where the 101 was cut off",
-    ),
+    ("short-snaplen", 0, "tshark stops where the 101 was cut off"),
     (
         "violations",
         2,

@@ -189,7 +189,10 @@ impl<'a> Chains<'a> {
             let beyond = |expects: Expects| {
                 reaching
                     .get(frame.end)
-                    .is_none_or(|reaches| reaches[expects as usize])
+                    .is_none_or(|&[continuation, beginning]| match expects {
+                        Expects::Continuation => continuation,
+                        Expects::Beginning => beginning,
+                    })
             };
             let reaches = [Expects::Continuation, Expects::Beginning]
                 .map(|expects| after(&frame.header, expects).is_some_and(beyond));
