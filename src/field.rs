@@ -2,7 +2,7 @@
 
 use crate::model::{
     Close, CloseCode, Dir, Event, EventKind, Frame, Header, Http, Kind, Loan, Message, Note, Open,
-    Refused, Syn, Tcp, Ws,
+    Refused, Remark, Syn, Tcp, Ws,
 };
 use std::ops::Range;
 
@@ -21,6 +21,8 @@ pub enum Value<'a> {
     Base64(&'a [u8]),
     /// Texts.
     Texts(&'a [String]),
+    /// Words of our own.
+    Words(&'a [&'static str]),
     /// Ranges of offsets, ends excluded.
     Ranges(&'a [Range<u64>]),
     /// Header fields: bytes that ought to be text.
@@ -68,6 +70,7 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
             f("note", Value::Text(note.word()));
             match note {
                 Note::Syn(syn) | Note::SynAck(syn) => visit_syn(syn, f),
+                Note::Remark(remark) => visit_remark(event, remark, f),
                 Note::Protocol(name) => f("protocol", Value::Text(name)),
                 _ => {
                     f("offset", Value::Number(event.span.start));
@@ -75,6 +78,26 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
                 }
             }
         }
+    }
+}
+
+fn visit_remark(event: &Event, remark: &Remark, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    let wireshark: Vec<_> = remark.wireshark.words().collect();
+    f("wireshark", Value::Words(&wireshark));
+    f("reason", Value::Text(remark.why.text()));
+    f("offset", Value::Number(event.span.start));
+    f("length", Value::Number(event.span.len));
+    if remark.duplicate > 0 {
+        f("duplicate_ack_num", Value::Number(remark.duplicate.into()));
+    }
+    if let Some(of) = remark.of {
+        f("of_packet", Value::Number(of.get()));
+    }
+    if let Some(since) = remark.since.and_then(|since| u64::try_from(since).ok()) {
+        f("since_ns", Value::Number(since));
+    }
+    if let Some(bytes) = remark.in_flight {
+        f("bytes_in_flight", Value::Number(bytes.into()));
     }
 }
 

@@ -171,9 +171,11 @@ impl Work<'_> {
     ) -> bool {
         let key = Key::new(segment.src, segment.dst);
         let mut new = false;
+        let mut earlier = None;
         if let Some(entry) = table.find(&key) {
             if entry.tcp.is_another(segment) {
                 self.finish(entry);
+                earlier = Some(&entry.tcp);
                 new = true;
             }
         } else {
@@ -181,7 +183,10 @@ impl Work<'_> {
         }
         if new {
             let asked = asks(segment.payload);
-            let tcp = Connection::new(conn, segment, self.packet, self.time, asked);
+            let mut tcp = Connection::new(conn, segment, self.packet, self.time, asked);
+            if let Some(earlier) = earlier {
+                tcp = tcp.after(earlier);
+            }
             table.insert(
                 key,
                 Entry {

@@ -1,6 +1,6 @@
 //! What happens to a connection.
 
-use super::{Dir, Options};
+use super::{Dir, Options, Remark};
 
 /// Something that happened to the connection itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,14 +67,8 @@ pub enum Note {
     Fin,
     /// The sender gave up the connection.
     Rst,
-    /// A probe whether the peer is still there: no new byte.   RFC 9293 section 3.8.4
-    KeepAlive,
-    /// The answer to it.
-    KeepAliveAck,
-    /// Bytes that had been captured before.
-    Retransmission,
-    /// Bytes that came after later ones.
-    OutOfOrder,
+    /// Not ordinary: sent again, out of order, a probe, a repeated acknowledgement, …
+    Remark(Remark),
     /// What the first bytes look like, where it is nothing that is decoded further.
     Protocol(&'static str),
 }
@@ -88,10 +82,7 @@ impl Note {
             Self::SynAck(_) => "syn_ack",
             Self::Fin => "fin",
             Self::Rst => "rst",
-            Self::KeepAlive => "keep_alive",
-            Self::KeepAliveAck => "keep_alive_ack",
-            Self::Retransmission => "retransmission",
-            Self::OutOfOrder => "out_of_order",
+            Self::Remark(remark) => remark.label.word(),
             Self::Protocol(_) => "protocol",
         }
     }
