@@ -26,7 +26,8 @@ struct Side {
     next: Option<u32>,
     /// Where the hole begins that its segments have left.
     hole: Option<u32>,
-    /// What was acknowledged above its last segment has been told, once.
+    /// That the other side acknowledged what lies above its last segment has been told; not again
+    /// before it acknowledges something itself.
     told_unseen: bool,
     /// The packet that carried `next`, and when.
     top: Option<(PacketNo, Timestamp)>,
@@ -163,6 +164,7 @@ impl Labels {
         if !same_ack {
             fwd.first_ack = Some(packet);
             fwd.duplicates = 0;
+            fwd.told_unseen = false;
         }
         if flags.ack() && acks_unseen(rev, segment.ack) {
             look.labels |= W::ACK_LOST_SEGMENT;
@@ -263,8 +265,8 @@ impl Labels {
     }
 }
 
-/// Whether an acknowledgement confirms what was not captured; told once per hole, and once in all
-/// for what lies above every segment.
+/// Whether an acknowledgement confirms what was not captured. Told once per hole; above every
+/// segment, once until the other side shows that it goes on.
 fn acks_unseen(rev: &mut Side, ack: u32) -> bool {
     match (rev.hole, rev.next) {
         (Some(hole), _) if above(ack, hole) => {
