@@ -231,6 +231,7 @@ impl Work<'_> {
             counters: self.counters,
             sink: self.sink,
             error: &mut self.error,
+            marks: Vec::new(),
         }
     }
 }

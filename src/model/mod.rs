@@ -24,7 +24,7 @@ mod time;
 mod ws;
 
 pub use counts::Counts;
-pub use cx::{Counters, Cx, Place};
+pub use cx::{Counters, Cx, Mark, Place};
 pub use event::{Anomaly, Event, EventKind, KINDS, What};
 pub use flow::{Dir, Endpoint, Flow};
 pub use http::{Header, Http, Request, Response, Version};
@@ -36,7 +36,7 @@ pub use segment::{Flags, Options, Segment};
 pub use sink::{Loan, MessageRef, Piece, Sink, Want};
 pub use span::{Space, Span, Trust};
 pub use stream::{End, Input};
-pub use tcp::{Handshake, Note, Syn, Tcp, TcpClose, TcpOpen};
+pub use tcp::{Ack, AckKind, Delivered, Handshake, Note, Syn, Tcp, TcpClose, TcpOpen};
 pub use time::Timestamp;
 pub use ws::{
     Close, CloseCode, Deflate, Frame, Kind, MaskingKey, Message, Opcode, Open, Refused, Side,

@@ -3,8 +3,8 @@
 use super::escape::{Escaped, quote};
 use crate::field;
 use crate::model::{
-    Anomaly, Close, CloseCode, Event, EventKind, Flow, Frame, Http, Kind, Label, Loan, Message,
-    Note, Open, Refused, Remark, Syn, Tcp, TcpClose, TcpOpen, Trust, Why, Ws,
+    Ack, AckKind, Anomaly, Close, CloseCode, Event, EventKind, Flow, Frame, Http, Kind, Label,
+    Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose, TcpOpen, Trust, Why, Ws,
 };
 use std::fmt::Write as _;
 
@@ -67,8 +67,35 @@ fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Writte
         }
         Note::Fin => write!(out, "FIN after {} bytes", span.start),
         Note::Rst => write!(out, "RST"),
+        Note::Ack(ack) => self::ack(out, ack, event),
+        Note::Delivered(it) => write!(
+            out,
+            "acknowledged: last byte seen in packet {}, {} before; {} later deliverable",
+            it.packet.get(),
+            Duration(event.time.since(it.seen)),
+            Duration(it.deliverable.since(it.seen)),
+        ),
         Note::Remark(remark) => self::remark(out, remark, event),
         Note::Protocol(name) => write!(out, "not HTTP: {name}"),
+    }
+}
+
+fn ack(out: &mut String, ack: &Ack, event: &Event) -> Written {
+    let kind = match ack.kind {
+        AckKind::WindowUpdate => "window update",
+        AckKind::ProbeAnswer => "probe answered",
+        kind => kind.word(),
+    };
+    write!(out, "ACK {}, {kind}", event.span.start)?;
+    if ack.bytes > 0 {
+        write!(out, ": {} bytes, {} segments", ack.bytes, ack.segments)?;
+    }
+    if let Some(of) = ack.of {
+        write!(out, ", packet {} after {}", of.get(), Duration(ack.rtt))?;
+    }
+    match ack.window {
+        Some(window) => write!(out, "; window {window}"),
+        None => Ok(()),
     }
 }
 

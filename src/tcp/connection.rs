@@ -1,5 +1,6 @@
 //! One connection: how it begins, what its segments are, how it ends.
 
+use super::acks::{self, Acks};
 use super::evidence::{Facts, Trace};
 use super::labels::{Labels, Look, above as above_seq};
 use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
@@ -20,6 +21,8 @@ pub struct Connection {
     oriented: bool,
     sides: [Half; 2],
     labels: Labels,
+    /// Only where acknowledgements are wanted.
+    acks: Option<Box<Acks>>,
     /// The first packet, and when it came.
     first: (PacketNo, Timestamp),
     last: Timestamp,
@@ -42,6 +45,8 @@ struct Half {
     ledger: Ledger,
     /// The initial sequence number and when it came, where the SYN was captured.
     syn: Option<(u32, Timestamp)>,
+    /// The largest segment that it takes, where its SYN says so.
+    mss: Option<u16>,
     /// Payload bytes captured, each time they came.
     bytes: u64,
     trace: Trace,
@@ -101,6 +106,7 @@ impl Connection {
             oriented: known.is_some(),
             sides: Default::default(),
             labels: Labels::default(),
+            acks: None,
             first: (packet, time),
             last: time,
             opened: false,
@@ -196,6 +202,7 @@ impl Connection {
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
         let probe = self.probe(segment, dir);
         let empty = segment.is_empty() || probe;
+        let mut label = None;
         if empty {
             let facts = Facts {
                 probe,
@@ -203,7 +210,8 @@ impl Connection {
                 ..self.facts(segment, dir, cx)
             };
             let said = self.remark(segment, &look, &facts, dir, cx);
-            dir.of_mut(&mut self.sides).probed = said.filter(|_| probe);
+            label = said.map(|(_, label)| label);
+            dir.of_mut(&mut self.sides).probed = said.filter(|_| probe).map(|(id, _)| id);
         } else {
             dir.of_mut(&mut self.sides).probed = None;
         }
@@ -226,6 +234,10 @@ impl Connection {
             self.reset(segment, dir, cx, above);
         } else {
             self.close_if_done(cx);
+        }
+        // Last, so that the names of the other events do not depend on what is wanted.
+        if cx.want.acks {
+            self.tell_acks(segment, &look, label, dir, cx);
         }
     }
 
@@ -256,6 +268,7 @@ impl Connection {
             return;
         }
         side.syn = Some((segment.seq, cx.time));
+        side.mss = segment.options.mss;
         let kind = if segment.flags.ack() {
             Note::SynAck(syn)
         } else {
@@ -351,7 +364,7 @@ impl Connection {
         facts: &Facts,
         dir: Dir,
         cx: &mut Cx<'_>,
-    ) -> Option<EventId> {
+    ) -> Option<(EventId, Label)> {
         let side = dir.of(&self.sides);
         let (mut remark, hole) = side.trace.judge(segment, look, facts)?;
         let other = dir.flip().of(&self.sides);
@@ -374,7 +387,44 @@ impl Connection {
             ..Place::at(dir, span)
         };
         let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
-        Some(cx.emit(place, kind, Loan::default()))
+        Some((cx.emit(place, kind, Loan::default()), remark.label))
+    }
+
+    /// Names the acknowledgement that a segment carries, and says what messages it confirms.
+    fn tell_acks(
+        &mut self,
+        segment: &Segment<'_>,
+        look: &Look,
+        label: Option<Label>,
+        dir: Dir,
+        cx: &mut Cx<'_>,
+    ) {
+        let book = self.acks.get_or_insert_default();
+        for mark in std::mem::take(&mut cx.marks) {
+            book.message(
+                mark.dir,
+                mark.event,
+                mark.span.start,
+                mark.span.end(),
+                cx.time,
+            );
+        }
+        let Some(ack) = acks::name(segment, look, label, dir.of(&self.sides).mss) else {
+            return;
+        };
+        let other = dir.flip();
+        let to = other.of(&self.sides).ledger.offset(segment.ack);
+        let to = u64::try_from(to).unwrap_or(0);
+        let note = |note| EventKind::Tcp(Tcp::Note(note));
+        let place = Place::at(dir, Span::tcp(to, 0));
+        cx.emit(place, note(Note::Ack(ack)), Loan::default());
+        while let Some((event, delivered)) = book.delivered(other, to, ack.kind) {
+            let place = Place {
+                about: Some(event),
+                ..place
+            };
+            cx.emit(place, note(Note::Delivered(delivered)), Loan::default());
+        }
     }
 
     fn payload(
@@ -403,10 +453,15 @@ impl Connection {
             let said = self.remark(segment, look, &facts, dir, cx);
             if let Some(start) = hole {
                 let trace = &mut dir.of_mut(&mut self.sides).trace;
-                trace.open(start, segment, cx.packet, cx.time, said);
+                let event = said.map(|(id, _)| id);
+                trace.open(start, segment, cx.packet, cx.time, event);
             }
         }
         dir.of_mut(&mut self.sides).trace.keep(segment);
+        if cx.want.acks {
+            let book = self.acks.get_or_insert_default();
+            book.arrived(dir, arrival.at, segment.len(), cx.packet, cx.time);
+        }
         self.describe(&arrival, segment, dir, cx);
         if let Some((at, bytes)) = arrival.now {
             cx.stream(Piece {

@@ -21,6 +21,7 @@
     )
 )]
 
+mod acks;
 mod connection;
 mod evidence;
 mod labels;
