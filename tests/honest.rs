@@ -2,10 +2,13 @@
 //! no message that was not there. Each message found must be one of those that the whole capture
 //! shows, in order, and differ from it at most in bytes that are said to be unknown.
 
+mod common;
+
+use common::real::captures;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wscope::engine::Engine;
 use wscope::model::{
     Endpoint, Event, EventKind, Flow, Kind, Limits, Link, Loan, Packet, PacketNo, Sink, Timestamp,
@@ -59,21 +62,6 @@ impl Messages {
     fn count(&self) -> usize {
         self.0.values().map(Vec::len).sum()
     }
-}
-
-fn captures() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
-    let is_capture = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|ext| ext == "pcap" || ext == "pcapng")
-    };
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut found: Vec<_> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(is_capture)
-        .collect();
-    found.sort();
-    found
 }
 
 fn packets(path: &Path) -> Vec<Kept> {

@@ -96,6 +96,10 @@ pub struct Print {
     /// Only these kinds of events; a beginning such as `ws` stands for all below it.
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub events: Vec<String>,
+
+    /// Also name every acknowledgement, and say when each message was acknowledged.
+    #[arg(long)]
+    pub acks: bool,
 }
 
 #[derive(Args, Debug)]

@@ -30,6 +30,7 @@ pub fn main() -> ExitCode {
                 captures,
                 json: false,
                 events: Vec::new(),
+                acks: false,
             },
             common,
         ),

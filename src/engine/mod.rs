@@ -171,26 +171,20 @@ impl Work<'_> {
         conn: ConnId,
     ) -> bool {
         let key = Key::new(segment.src, segment.dst);
-        let mut new = false;
-        if let Some(entry) = table.find(&key) {
-            if entry.tcp.is_another(segment) {
-                self.finish(entry);
-                new = true;
-            }
-        } else {
-            new = true;
-        }
+        let known = table.find(&key).map(|entry| entry.tcp.is_another(segment));
+        let new = known != Some(false);
         if new {
-            self.make_room(table);
             let asked = asks(segment.payload);
-            let tcp = Connection::new(conn, segment, self.packet, self.time, asked);
-            table.insert(
-                key,
-                Entry {
-                    tcp,
-                    host: Host::new(!segment.flags.syn()),
-                },
-            );
+            let mut tcp = Connection::new(conn, segment, self.packet, self.time, asked);
+            match table.remove(&key) {
+                None => self.make_room(table),
+                Some(mut earlier) => {
+                    self.finish(&mut earlier);
+                    tcp = tcp.after(&earlier.tcp);
+                }
+            }
+            let host = Host::new(!segment.flags.syn());
+            table.insert(key, Entry { tcp, host });
         }
         let Some(entry) = table.find(&key) else {
             return new;
@@ -249,6 +243,7 @@ impl Work<'_> {
             counters: self.counters,
             sink: self.sink,
             error: &mut self.error,
+            marks: Vec::new(),
         }
     }
 }

@@ -121,6 +121,7 @@ impl Sink for Find {
             joined: true,
             parts: false,
             stream: true,
+            acks: true,
         }
     }
 

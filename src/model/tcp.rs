@@ -1,6 +1,6 @@
 //! What happens to a connection.
 
-use super::{Dir, Options};
+use super::{Dir, Options, PacketNo, Remark, Timestamp};
 
 /// Something that happened to the connection itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,14 +67,12 @@ pub enum Note {
     Fin,
     /// The sender gave up the connection.
     Rst,
-    /// A probe whether the peer is still there: no new byte.   RFC 9293 section 3.8.4
-    KeepAlive,
-    /// The answer to it.
-    KeepAliveAck,
-    /// Bytes that had been captured before.
-    Retransmission,
-    /// Bytes that came after later ones.
-    OutOfOrder,
+    /// Not ordinary: sent again, out of order, a probe, a repeated acknowledgement, …
+    Remark(Remark),
+    /// An acknowledgement; only where they are wanted.
+    Ack(Ack),
+    /// A message's last byte was acknowledged; only where acknowledgements are wanted.
+    Delivered(Delivered),
     /// What the first bytes look like, where it is nothing that is decoded further.
     Protocol(&'static str),
 }
@@ -88,10 +86,9 @@ impl Note {
             Self::SynAck(_) => "syn_ack",
             Self::Fin => "fin",
             Self::Rst => "rst",
-            Self::KeepAlive => "keep_alive",
-            Self::KeepAliveAck => "keep_alive_ack",
-            Self::Retransmission => "retransmission",
-            Self::OutOfOrder => "out_of_order",
+            Self::Ack(_) => "ack",
+            Self::Delivered(_) => "acknowledged",
+            Self::Remark(remark) => remark.label.word(),
             Self::Protocol(_) => "protocol",
         }
     }
@@ -127,4 +124,74 @@ impl Syn {
             timestamps: options.timestamps.is_some(),
         }
     }
+}
+
+/// An acknowledgement that says something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ack {
+    /// Of what kind it is.
+    pub kind: AckKind,
+    /// How much further it goes than the one before, bytes; SYN and FIN count as one.
+    pub bytes: u32,
+    /// How many segments it confirms.
+    pub segments: u32,
+    /// The packet that ends exactly where it does.
+    pub of: Option<PacketNo>,
+    /// Nanoseconds since that packet.
+    pub rtt: i64,
+    /// The window it offers, scaled; none where the scale is not known.
+    pub window: Option<u32>,
+}
+
+/// Kinds of acknowledgement.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AckKind {
+    /// It travels with data.
+    Piggybacked,
+    /// It travels alone, at once, for one segment.
+    Pure,
+    /// It travels alone, and waited for company.
+    Delayed,
+    /// It confirms more than one segment.
+    Cumulative,
+    /// It confirms more than two full segments: offload, or ACKs thinned out on the way.
+    Stretch,
+    /// It repeats the one before: bytes came out of order.
+    Duplicate,
+    /// It brings nothing but another window.
+    WindowUpdate,
+    /// It answers a probe.
+    ProbeAnswer,
+}
+
+impl AckKind {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Piggybacked => "piggybacked",
+            Self::Pure => "pure",
+            Self::Delayed => "delayed",
+            Self::Cumulative => "cumulative",
+            Self::Stretch => "stretch",
+            Self::Duplicate => "duplicate",
+            Self::WindowUpdate => "window_update",
+            Self::ProbeAnswer => "probe_answer",
+        }
+    }
+}
+
+/// A message's last byte was acknowledged: the four times of its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Delivered {
+    /// Of what kind the acknowledgement is.
+    pub kind: AckKind,
+    /// The packet that carried the message's last byte.
+    pub packet: PacketNo,
+    /// When its first byte was captured.
+    pub sent: Timestamp,
+    /// When its last byte was captured.
+    pub seen: Timestamp,
+    /// When all bytes before that one were there as well.
+    pub deliverable: Timestamp,
 }

@@ -422,6 +422,7 @@ impl<W: Write> Sink for Stats<W> {
             joined: false,
             parts: self.format.checksum,
             stream: !self.format.totals_only,
+            acks: false,
         }
     }
 

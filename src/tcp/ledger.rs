@@ -172,6 +172,21 @@ impl Ledger {
         self.next.cast_signed().saturating_add(i64::from(distance))
     }
 
+    /// Sequence number after the last byte seen; none before the first segment.
+    #[must_use]
+    pub fn top(&self) -> Option<u32> {
+        let ahead = (self.highest - self.next) as u32;
+        self.seq.map(|seq| seq.wrapping_add(ahead))
+    }
+
+    /// What of these bytes had been seen before.
+    #[must_use]
+    pub fn look(&self, seq: u32, len: u64) -> Seen {
+        let offset = self.offset(seq);
+        let end = u64::try_from(offset.saturating_add_unsigned(len)).unwrap_or(0);
+        self.seen(u64::try_from(offset).unwrap_or(0), end)
+    }
+
     /// Takes a segment's payload: `bytes` as captured, then `cut` more that the capture cut off.
     pub fn arrive<'a>(
         &mut self,

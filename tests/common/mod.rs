@@ -1,6 +1,8 @@
 //! Captures in, events out: for tests that look at all of them.
 #![allow(dead_code)] // Every test file takes what it needs.
 
+pub mod real;
+
 use std::fmt;
 use std::io::{self, Cursor};
 use std::ops::Range;
