@@ -7,8 +7,8 @@ use super::Escaped;
 use super::jsonl::Line;
 use super::summary::Duration;
 use crate::model::{
-    Close, ConnId, Counts, Dir, Event, EventKind, Flow, Frame, Kind, Loan, Message, MessageRef,
-    Note, Open, Piece, Sink, Tcp, Timestamp, Want, Ws,
+    Close, ConnId, Counts, Dir, Event, EventKind, Flow, Frame, Kind, Label, Loan, Message,
+    MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, Ws,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -46,6 +46,10 @@ struct Connection {
     last: Timestamp,
     /// Stream bytes per direction, as far as they were captured.
     bytes: [u64; 2],
+    /// Keep-alive probes, of both sides.
+    keep_alives: u64,
+    /// What of it was captured, where its end was.
+    completeness: Option<u8>,
     /// `fin`, `rst` or `open`.
     end: &'static str,
     protocol: Option<&'static str>,
@@ -153,6 +157,8 @@ impl<W: Write> Stats<W> {
             first: event.time,
             last: event.time,
             bytes: [0; 2],
+            keep_alives: 0,
+            completeness: None,
             end: "open",
             protocol: None,
             session: None,
@@ -215,6 +221,10 @@ impl<W: Write> Stats<W> {
         line.number("bytes_c2s", c2s);
         line.number("bytes_s2c", s2c);
         line.text("end", connection.end);
+        line.number("keep_alives", connection.keep_alives);
+        if let Some(completeness) = connection.completeness {
+            line.number("completeness", completeness.into());
+        }
         if let Some(protocol) = connection.protocol {
             line.text("protocol", protocol);
         }
@@ -372,10 +382,16 @@ impl<W: Write> Sink for Stats<W> {
             EventKind::Tcp(Tcp::Close(close)) => {
                 let connection = self.connection(event, flow);
                 connection.end = if close.reset { "rst" } else { "fin" };
+                connection.completeness = Some(close.completeness);
                 connection.last = event.time;
                 if let Some(connection) = self.open.remove(&event.conn) {
                     self.row(event.conn, &connection)?;
                 }
+            }
+            EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => {
+                let connection = self.connection(event, flow);
+                connection.keep_alives += u64::from(remark.label == Label::KeepAlive);
+                connection.last = event.time;
             }
             EventKind::Tcp(Tcp::Note(Note::Protocol(name))) => {
                 self.connection(event, flow).protocol = Some(name);
