@@ -59,6 +59,11 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
             if let Some(rtt) = open.initial_rtt.and_then(|rtt| u64::try_from(rtt).ok()) {
                 f("initial_rtt_ns", Value::Number(rtt));
             }
+            if let Some(tap) = open.tap() {
+                let answered = u64::try_from(open.answered).unwrap_or(0);
+                f("syn_to_syn_ack_ns", Value::Number(answered));
+                f("tap", Value::Text(tap.word()));
+            }
         }
         Tcp::Close(close) => {
             f("end", Value::Text(if close.reset { "rst" } else { "fin" }));
@@ -66,6 +71,9 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
             let [c2s, s2c] = close.bytes;
             f("bytes_c2s", Value::Number(c2s));
             f("bytes_s2c", Value::Number(s2c));
+            f("how", Value::Text(close.how.word()));
+            f("completeness", Value::Number(close.completeness.into()));
+            f("keep_alives", Value::Number(close.keep_alives.into()));
         }
         Tcp::Note(note) => {
             f("note", Value::Text(note.word()));

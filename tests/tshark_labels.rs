@@ -18,7 +18,7 @@ use std::process::Command;
 use wscope::engine::run;
 use wscope::model::{
     Event, EventKind, Flow, Limits, Link, Loan, Note, Packet, PacketNo, Sink, Tcp, Timestamp,
-    WIRESHARK,
+    WIRESHARK, Want,
 };
 use wscope::source::{ByteOrder, Capture, PcapWriter, PcapngWriter, Resolution};
 
@@ -121,6 +121,150 @@ fn the_same_labels_in_the_same_packets() {
     }
     assert!(wrong.is_empty(), "{version}:\n{}", wrong.join("\n"));
     assert!(compared > 300, "only {compared} packets were compared");
+}
+
+/// What acknowledgements, remarks, opens and closes say in numbers, by packet.
+#[derive(Default)]
+struct Numbers {
+    /// The packet that is acknowledged, and nanoseconds since it.
+    acks: BTreeMap<u64, (u64, i64)>,
+    windows: BTreeMap<u64, u64>,
+    in_flight: BTreeMap<u64, u64>,
+    /// By connection.
+    initial_rtt: BTreeMap<u32, i64>,
+    completeness: BTreeMap<u32, u64>,
+}
+
+impl Sink for Numbers {
+    fn want(&self) -> Want {
+        Want {
+            acks: true,
+            ..Want::default()
+        }
+    }
+
+    fn event(&mut self, event: &Event, _: &Flow, _: Loan<'_>) -> io::Result<()> {
+        let packet = event.packet.get();
+        match &event.kind {
+            EventKind::Tcp(Tcp::Note(Note::Ack(ack))) => {
+                if let Some(of) = ack.of {
+                    self.acks.insert(packet, (of.get(), ack.rtt));
+                }
+                if let Some(window) = ack.window {
+                    self.windows.insert(packet, window.into());
+                }
+            }
+            EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => {
+                if let Some(bytes) = remark.in_flight {
+                    self.in_flight.insert(packet, bytes.into());
+                }
+            }
+            EventKind::Tcp(Tcp::Open(open)) => {
+                if let Some(rtt) = open.initial_rtt {
+                    self.initial_rtt.insert(event.conn.0, rtt);
+                }
+            }
+            EventKind::Tcp(Tcp::Close(close)) => {
+                let completeness = close.completeness.into();
+                self.completeness.insert(event.conn.0, completeness);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn the_same_times_and_sizes() {
+    let Some(version) = tshark_version() else {
+        return;
+    };
+    let mut wrong = Vec::new();
+    let mut compared = [0; 5];
+    for path in captures() {
+        let mut ours = Numbers::default();
+        let mut capture = Capture::open([&path]).unwrap();
+        run(&mut capture, Limits::default(), &mut ours, |_, _| true).unwrap();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        for row in numbers(&path) {
+            let [packet, conn, acks, rtt, window, bytes, first, complete] = row;
+            let packet = packet.unwrap() as u64;
+            let Some(conn) = conn.map(|conn| conn as u32) else {
+                continue;
+            };
+            let nanos = |seconds: f64| (seconds * 1e9).round() as i64;
+            let mut hold = |nth: usize, same: bool, what: &str| {
+                compared[nth] += 1;
+                if !same {
+                    wrong.push(format!("{name}, packet {packet}: {what}"));
+                }
+            };
+            if let (Some(&(of, age)), Some(acks)) = (ours.acks.get(&packet), acks) {
+                let same = of == acks as u64 && age == nanos(rtt.unwrap());
+                hold(
+                    0,
+                    same,
+                    &format!("tshark {acks} {rtt:?}, wscope {of} {age}"),
+                );
+            }
+            if let (Some(&ours), Some(theirs)) = (ours.windows.get(&packet), window) {
+                hold(
+                    1,
+                    ours == theirs as u64,
+                    &format!("window {theirs}, wscope {ours}"),
+                );
+            }
+            if let (Some(&ours), theirs) = (ours.in_flight.get(&packet), bytes) {
+                let same = theirs == Some(ours as f64);
+                hold(2, same, &format!("in flight {theirs:?}, wscope {ours}"));
+            }
+            if let (Some(&ours), Some(theirs)) = (ours.initial_rtt.get(&conn), first) {
+                hold(
+                    3,
+                    ours == nanos(theirs),
+                    &format!("iRTT {theirs}, wscope {ours}"),
+                );
+            }
+            if let (Some(&ours), Some(theirs)) = (ours.completeness.get(&conn), complete) {
+                let same = ours == theirs as u64;
+                hold(4, same, &format!("completeness {theirs}, wscope {ours}"));
+            }
+        }
+    }
+    wrong.dedup_by_key(|line| line.split(':').next_back().map(str::to_owned));
+    assert!(
+        wrong.is_empty(),
+        "{version}: {}\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(compared.iter().all(|&n| n > 40), "{compared:?}");
+}
+
+fn numbers(path: &Path) -> Vec<[Option<f64>; 8]> {
+    let fields = [
+        "frame.number",
+        "tcp.stream",
+        "tcp.analysis.acks_frame",
+        "tcp.analysis.ack_rtt",
+        "tcp.window_size",
+        "tcp.analysis.bytes_in_flight",
+        "tcp.analysis.initial_rtt",
+        "tcp.completeness",
+    ];
+    let output = Command::new("tshark")
+        .args(["-2", "-T", "fields"])
+        .args(fields.iter().flat_map(|field| ["-e", field]))
+        .arg("-r")
+        .arg(path)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let row = |line: &str| {
+        let mut columns = line.split('\t');
+        std::array::from_fn(|_| columns.next().and_then(|column| column.parse().ok()))
+    };
+    text.lines().map(row).collect()
 }
 
 /// Captures that miss packets: the tap lost one in sixteen of them.

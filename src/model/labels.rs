@@ -146,6 +146,8 @@ pub enum Label {
     ZeroWindow,
     /// Another connection between the same ends.
     ReusedPorts,
+    /// What one side sent again was not answered up to the end of the capture.
+    Silence,
 }
 
 impl Label {
@@ -172,6 +174,7 @@ impl Label {
             Self::WindowFull => "window_full",
             Self::ZeroWindow => "zero_window",
             Self::ReusedPorts => "reused_ports",
+            Self::Silence => "silence",
         }
     }
 }
@@ -233,6 +236,8 @@ pub enum Why {
     WindowZero,
     /// A SYN with another initial sequence number.
     OtherStart,
+    /// The other side sent nothing more, however often this one repeated itself.
+    Unanswered,
 }
 
 impl Why {
@@ -292,6 +297,9 @@ impl Why {
             Self::OnlyWindow => "nothing but its window differs from the segment before",
             Self::EndsAtWindow => "it ends exactly where the receiver's window does",
             Self::WindowZero => "its window field is 0",
+            Self::Unanswered => {
+                "this side repeated itself, and nothing more came from the other up to the end of the capture"
+            }
             Self::OtherStart => {
                 "its SYN has another initial sequence number than the connection before"
             }

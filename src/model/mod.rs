@@ -38,7 +38,7 @@ pub use segment::{Flags, Options, Segment};
 pub use sink::{Loan, MessageRef, Piece, Sink, Want};
 pub use span::{Space, Span, Trust};
 pub use stream::{End, Input};
-pub use tcp::{Ack, AckKind, Delivered, Handshake, Note, Syn, Tcp, TcpClose, TcpOpen};
+pub use tcp::{Ack, AckKind, Delivered, Handshake, How, Note, Syn, Tap, Tcp, TcpClose, TcpOpen};
 pub use time::Timestamp;
 pub use ws::{
     Close, CloseCode, Deflate, Frame, Kind, MaskingKey, Message, Opcode, Open, Refused, Side,

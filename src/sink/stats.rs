@@ -7,8 +7,8 @@ use super::Escaped;
 use super::jsonl::Line;
 use super::summary::Duration;
 use crate::model::{
-    Anomaly, Close, ConnId, Counts, Dir, Event, EventKind, Flow, Kind, Loan, Message, MessageRef,
-    Note, Open, Piece, Sink, Tcp, Timestamp, Want, What, Ws,
+    Anomaly, Close, ConnId, Counts, Dir, Event, EventKind, Flow, Kind, Label, Loan, Message,
+    MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, What, Ws,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -46,6 +46,10 @@ struct Connection {
     last: Timestamp,
     /// Stream bytes per direction, as far as they were captured.
     bytes: [u64; 2],
+    /// Keep-alive probes, of both sides.
+    keep_alives: u64,
+    /// What of it was captured, where its end was.
+    completeness: Option<u8>,
     /// `fin`, `rst` or `open`.
     end: &'static str,
     protocol: Option<&'static str>,
@@ -59,6 +63,8 @@ impl Connection {
             first,
             last: first,
             bytes: [0; 2],
+            keep_alives: 0,
+            completeness: None,
             end: "open",
             protocol: None,
             session: None,
@@ -256,8 +262,12 @@ impl<W: Write> Stats<W> {
                 }
             }
             EventKind::Tcp(Tcp::Note(Note::Protocol(name))) => connection.protocol = Some(name),
+            EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => {
+                connection.keep_alives += u64::from(remark.label == Label::KeepAlive);
+            }
             EventKind::Tcp(Tcp::Close(close)) => {
                 connection.end = if close.reset { "rst" } else { "fin" };
+                connection.completeness = Some(close.completeness);
                 return true;
             }
             // Given up for want of room.
@@ -291,6 +301,10 @@ impl<W: Write> Stats<W> {
         line.number("bytes_c2s", c2s);
         line.number("bytes_s2c", s2c);
         line.text("end", connection.end);
+        line.number("keep_alives", connection.keep_alives);
+        if let Some(completeness) = connection.completeness {
+            line.number("completeness", completeness.into());
+        }
         if let Some(protocol) = connection.protocol {
             line.text("protocol", protocol);
         }

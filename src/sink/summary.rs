@@ -49,8 +49,9 @@ fn tcp_close(out: &mut String, close: &TcpClose) -> Written {
     let how = if close.reset { "reset" } else { "closed" };
     write!(
         out,
-        "TCP {how} by the {}; {c2s} bytes up, {s2c} bytes down",
-        close.first.sender()
+        "TCP {how} by the {} ({}); {c2s} bytes up, {s2c} bytes down",
+        close.first.sender(),
+        close.how.word()
     )
 }
 
@@ -135,6 +136,7 @@ fn remark(out: &mut String, remark: &Remark, event: &Event) -> Written {
         Label::WindowUpdate => write!(out, "window update")?,
         Label::WindowFull => write!(out, "the receiver's window is full with these {len} bytes")?,
         Label::ZeroWindow => write!(out, "window closed: its sender can take nothing more")?,
+        Label::Silence => write!(out, "silence: nothing answers the retransmissions")?,
         Label::ReusedPorts => write!(out, "the ports of an earlier connection again")?,
     }
     match remark.since {

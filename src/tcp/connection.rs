@@ -4,10 +4,11 @@ use super::acks::{self, Acks};
 use super::evidence::{Facts, Trace};
 use super::labels::{Labels, Look, above as above_seq};
 use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
+use crate::model::Why;
 use crate::model::{
-    ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, Input, Label, Loan, Note,
-    PacketNo, Piece, Place, Segment, Span, Syn, Tcp, TcpClose, TcpOpen, Timestamp, Trust, What,
-    Wireshark,
+    ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input, Label, Loan,
+    Note, PacketNo, Piece, Place, Remark, Segment, Span, Syn, Tcp, TcpClose, TcpOpen, Timestamp,
+    Trust, What, Wireshark,
 };
 
 /// A TCP connection, from its first captured segment to its end.   RFC 9293
@@ -29,6 +30,10 @@ pub struct Connection {
     opened: bool,
     /// Who sent the first FIN.
     closing: Option<Dir>,
+    /// How it ends, as far as that is known.
+    how: Option<How>,
+    /// Keep-alive probes, of both sides.
+    keep_alives: u32,
     ended: bool,
     /// Data after the end was already spoken of.
     said_late: bool,
@@ -52,6 +57,12 @@ struct Half {
     trace: Trace,
     /// The last segment was a keep-alive probe, and this event said so.
     probed: Option<EventId>,
+    /// Its last segment, and when it came.
+    heard: Option<(PacketNo, Timestamp)>,
+    /// Segments sent again since the other side was heard.
+    repeated: u32,
+    /// The TTL of its first segment; 0 before it.
+    ttl: u8,
     /// The layer above has been told that this direction ended.
     told_end: bool,
 }
@@ -111,6 +122,8 @@ impl Connection {
             last: time,
             opened: false,
             closing: None,
+            how: None,
+            keep_alives: 0,
             ended: false,
             said_late: false,
             told: None,
@@ -195,6 +208,11 @@ impl Connection {
         if self.ended {
             return self.after_the_end(segment, &look, dir, cx);
         }
+        let fin_acked = dir.flip().of(&self.sides).ledger.fin_acked();
+        if fin_acked && !segment.is_empty() && look.labels.is_empty() {
+            self.how = Some(How::HalfClose);
+        }
+        self.hear(segment, dir, cx);
         let again = self.again(segment, dir);
         if segment.flags.syn() {
             self.syn(segment, dir, cx);
@@ -227,10 +245,11 @@ impl Connection {
             self.payload(segment, &look, seq, dir, cx, above);
         }
         if segment.flags.fin() {
-            self.fin(segment, seq, dir, cx);
+            self.fin(segment, seq, fin_acked, dir, cx);
             self.drain(dir, cx, above);
         }
         if segment.flags.rst() {
+            self.how = Some(self.why_reset(segment, dir));
             self.reset(segment, dir, cx, above);
         } else {
             self.close_if_done(cx);
@@ -256,6 +275,7 @@ impl Connection {
         if !self.oriented && !self.opened {
             self.say_open(Handshake::None, None, cx);
         }
+        self.silence(cx);
         self.ended = true;
         self.end_above(End::Open, cx, above);
     }
@@ -293,14 +313,14 @@ impl Connection {
             _ if quiet && dir == Dir::S2c => return,
             _ => Handshake::Partial,
         };
-        let initial_rtt = match (handshake, client.syn) {
-            (Handshake::Full, Some((_, at))) => Some(cx.time.since(at)),
+        let syn_ack = match handshake {
+            Handshake::Full => server.syn.map(|(_, at)| at),
             _ => None,
         };
-        self.say_open(handshake, initial_rtt, cx);
+        self.say_open(handshake, syn_ack, cx);
     }
 
-    fn say_open(&mut self, handshake: Handshake, initial_rtt: Option<i64>, cx: &mut Cx<'_>) {
+    fn say_open(&mut self, handshake: Handshake, syn_ack: Option<Timestamp>, cx: &mut Cx<'_>) {
         self.opened = true;
         let trust = if handshake == Handshake::Full {
             Trust::Seen
@@ -312,12 +332,65 @@ impl Connection {
             trust,
             ..Place::default()
         };
+        let initial_rtt = syn_ack.and(self.labels.initial_rtt());
+        let client = syn_ack.map_or(0, |at| cx.time.since(at));
+        let answered = initial_rtt.map_or(0, |whole| whole.saturating_sub(client));
         let open = TcpOpen {
             handshake,
             initial_rtt,
+            answered,
         };
         let id = cx.emit(place, EventKind::Tcp(Tcp::Open(open)), Loan::default());
         self.told = Some(id);
+    }
+
+    /// Notes that a side was heard.
+    fn hear(&mut self, segment: &Segment<'_>, dir: Dir, cx: &Cx<'_>) {
+        let side = dir.of_mut(&mut self.sides);
+        side.heard = Some((cx.packet, cx.time));
+        if side.ttl == 0 {
+            side.ttl = segment.ttl;
+        }
+        dir.flip().of_mut(&mut self.sides).repeated = 0;
+    }
+
+    /// Why a side sent RST.
+    fn why_reset(&self, segment: &Segment<'_>, dir: Dir) -> How {
+        let (side, other) = (dir.of(&self.sides), dir.flip().of(&self.sides));
+        if !self.opened && side.syn.is_none() && other.syn.is_some() {
+            How::Refused
+        } else if segment.ttl.abs_diff(side.ttl) > 1 && segment.ttl != 0 {
+            How::Middlebox
+        } else if self.closing == Some(dir) {
+            How::UnreadData
+        } else if self.closing.is_none() && !segment.flags.ack() {
+            How::HalfOpen
+        } else {
+            How::Abort
+        }
+    }
+
+    /// Says that a side was not answered any more, at the end of the capture.
+    fn silence(&self, cx: &mut Cx<'_>) {
+        for dir in Dir::BOTH {
+            let (side, other) = (dir.of(&self.sides), dir.flip().of(&self.sides));
+            if side.repeated == 0 {
+                continue;
+            }
+            let remark = Remark {
+                label: Label::Silence,
+                why: Why::Unanswered,
+                wireshark: Wireshark::default(),
+                duplicate: 0,
+                in_flight: self.labels.in_flight(dir),
+                of: other.heard.map(|(packet, _)| packet),
+                since: other.heard.map(|(_, at)| cx.time.since(at)),
+            };
+            let at = u64::try_from(side.ledger.extent()).unwrap_or(0);
+            let place = Place::at(dir.flip(), Span::tcp(at, 0));
+            let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
+            cx.emit(place, kind, Loan::default());
+        }
     }
 
     /// Whether a segment is a keep-alive probe, whose byte is not data.
@@ -387,7 +460,15 @@ impl Connection {
             ..Place::at(dir, span)
         };
         let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
-        Some((cx.emit(place, kind, Loan::default()), remark.label))
+        let id = cx.emit(place, kind, Loan::default());
+        match remark.label {
+            Label::KeepAlive => self.keep_alives += 1,
+            Label::Retransmission | Label::TimeoutRetransmission | Label::FastRetransmission => {
+                dir.of_mut(&mut self.sides).repeated += 1;
+            }
+            _ => {}
+        }
+        Some((id, remark.label))
     }
 
     /// Names the acknowledgement that a segment carries, and says what messages it confirms.
@@ -546,13 +627,23 @@ impl Connection {
         }
     }
 
-    fn fin(&mut self, segment: &Segment<'_>, seq: u32, dir: Dir, cx: &mut Cx<'_>) {
+    /// Takes FIN; `acked` says whether the other side's had been acknowledged before.
+    fn fin(&mut self, segment: &Segment<'_>, seq: u32, acked: bool, dir: Dir, cx: &mut Cx<'_>) {
+        let first = self.closing.is_some_and(|first| first != dir);
+        let merged = dir.flip().of(&self.sides).ledger.fin_acked();
         let side = dir.of_mut(&mut self.sides);
         let at = seq.wrapping_add(segment.len() as u32);
         let offset = u64::try_from(side.ledger.offset(at)).unwrap_or(0);
         let again = side.ledger.has_fin();
         side.ledger.fin(at);
         self.closing.get_or_insert(dir);
+        if first && !again && self.how.is_none() {
+            self.how = Some(match (acked, merged) {
+                (true, _) => How::FourSegments,
+                (false, true) => How::ThreeSegments,
+                (false, false) => How::Simultaneous,
+            });
+        }
         if !again {
             note(dir, Span::tcp(offset, 0), Note::Fin, cx);
         }
@@ -588,6 +679,9 @@ impl Connection {
             reset,
             first: self.closing.unwrap_or(Dir::C2s),
             bytes: [client.ledger.extent(), server.ledger.extent()],
+            how: self.how.unwrap_or(How::FourSegments),
+            completeness: self.labels.completeness(),
+            keep_alives: self.keep_alives,
         };
         let place = Place {
             first: Some(self.first.0),
