@@ -396,6 +396,34 @@ fn what_follows_half_a_request_is_no_frame() {
     }
 }
 
+#[test]
+fn a_request_that_comes_after_its_answer_is_no_frame() {
+    let forged = Scenario::new(0).handshake().upgrade(|upgrade| upgrade);
+    let forged = forged.client(text("x")).forge().late(4, 1).begin_at(2);
+    let request = |seen: &&Seen| seen.event.dir == Some(Dir::C2s) && seen.event.span.start == 0;
+    let events = decode(&forged);
+    let kinds = events.iter().filter(request);
+    let kinds: Vec<_> = kinds.map(|seen| seen.event.kind.word()).collect();
+    assert!(!kinds.contains(&"ws.frame"), "{kinds:?}");
+}
+
+#[test]
+fn the_byte_of_a_probe_does_not_fill_a_hole() {
+    let forged = Scenario::new(0)
+        .net(|net| net.acks = Acks::Each)
+        .handshake()
+        .upgrade(|upgrade| upgrade)
+        .mss(355)
+        .client(text(702))
+        .keep_alive(Dir::C2s, b"\0")
+        .client(text("next"))
+        .forge();
+    let last = forged.told[0].span.end - 1;
+    let carrier = |packet: &wscope::forge::Packet| packet.carries.contains(&last);
+    let lost = 1 + forged.packets.iter().position(carrier).unwrap();
+    assert_eq!(invented(&forged.lose([lost])), None);
+}
+
 /// An event id as a pair that sorts as the timeline.
 fn number(id: &str) -> Option<(u64, u64)> {
     let (at, nth) = id.split_once('.')?;

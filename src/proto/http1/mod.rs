@@ -220,7 +220,8 @@ impl Http1 {
         let session = cx.open_session();
         let open = upgrade::agree(session, request, response);
         let mut layer = WebSocket::new(&open);
-        if !self.is_between_heads(Dir::C2s) {
+        // Without the request, its rest may still come.
+        if request.is_none() || !self.is_between_heads(Dir::C2s) {
             layer.lose(Dir::C2s);
         }
         let trust = if open.inferred {
