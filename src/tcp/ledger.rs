@@ -140,11 +140,13 @@ impl Ledger {
         self.seq.is_some()
     }
 
-    /// Whether the sequence number is the one before the next new byte: where a keep-alive probe
-    /// stands.
+    /// Whether the sequence number is the one before the next new byte, as far as the capture or
+    /// the receiver has seen them: where a keep-alive probe stands.
     #[must_use]
     pub fn is_probe(&self, seq: u32) -> bool {
-        self.seq.is_some() && self.offset(seq) == self.highest.cast_signed() - 1
+        let next = [self.highest, self.acked.unwrap_or(self.highest)];
+        let at = self.offset(seq);
+        self.seq.is_some() && next.iter().any(|next| at == next.cast_signed() - 1)
     }
 
     /// Whether FIN was seen.
@@ -622,5 +624,10 @@ mod tests {
         assert!(!b.ledger.is_probe(BASE.wrapping_add(2)));
         assert_eq!(b.arrive(1, "?"), Seen::Before, "its byte is garbage");
         assert_eq!(b.out, "ab");
+        b.ack(5);
+        assert!(
+            b.ledger.is_probe(BASE.wrapping_add(4)),
+            "cde was not captured"
+        );
     }
 }

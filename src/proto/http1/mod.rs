@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct Http1 {
     sides: [State; 2],
-    /// How much of an incomplete head was searched for its end already.
+    /// How much of an incomplete head was searched for its end already; 0 where none waits.
     searched: [usize; 2],
     /// Requests whose answer has not come yet.
     pending: VecDeque<Pending>,
@@ -114,9 +114,9 @@ impl Http1 {
             return Step::Pause;
         }
         let searched = dir.of_mut(&mut self.searched);
-        let Some(length) = grammar::head_length(bytes, *searched) else {
-            // The empty line may begin in what has been searched: up to three bytes back.
-            *searched = bytes.len().saturating_sub(3);
+        // The empty line may begin in what has been searched: up to three bytes back.
+        let Some(length) = grammar::head_length(bytes, searched.saturating_sub(3)) else {
+            *searched = bytes.len();
             if bytes.len() > cx.limits.head_bytes {
                 let text =
                     "this head is longer than may be held: the connection is passed over from here";
@@ -224,7 +224,11 @@ impl Http1 {
         }
         let session = cx.open_session();
         let open = upgrade::agree(session, request, response);
-        let layer = WebSocket::new(&open);
+        let mut layer = WebSocket::new(&open);
+        // Without the request, its rest may still come.
+        if request.is_none() || !self.is_between_heads(Dir::C2s) {
+            layer.lose(Dir::C2s);
+        }
         let trust = if open.inferred {
             Trust::Inferred
         } else {
@@ -282,6 +286,9 @@ impl Http1 {
             let open = upgrade::assume(cx.open_session(), request);
             let mut layer = WebSocket::new(&open);
             layer.lose(Dir::S2c);
+            if !self.is_between_heads(Dir::C2s) {
+                layer.lose(Dir::C2s);
+            }
             let place = Place {
                 trust: Trust::Inferred,
                 ..Place::at(dir, Span::tcp(at, len))
@@ -305,6 +312,11 @@ impl Http1 {
             text,
         );
         Step::Become(0, Layer::Opaque(Opaque))
+    }
+
+    /// Whether what comes next is known to begin something.
+    fn is_between_heads(&self, dir: Dir) -> bool {
+        matches!(dir.of(&self.sides), State::Head) && *dir.of(&self.searched) == 0
     }
 
     fn waits_for_answer(&self) -> bool {
