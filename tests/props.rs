@@ -450,6 +450,8 @@ fn breach(line: &Value) -> Option<String> {
     object.iter().find_map(|(name, value)| {
         let key = keys().find(|key| key.name.trim_end_matches('?') == name);
         match key {
+            // What is said of a segment has many forms; the contract fixes none of them.
+            None if kind.starts_with("tcp.") => None,
             None => Some(format!("{name} is not in the contract")),
             Some(key) if !key.is.holds(value) => Some(format!("{name} is no {:?}", key.is)),
             Some(_) => None,

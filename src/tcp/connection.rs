@@ -386,7 +386,7 @@ impl Connection {
                 of: other.heard.map(|(packet, _)| packet),
                 since: other.heard.map(|(_, at)| cx.time.since(at)),
             };
-            let at = u64::try_from(side.ledger.extent()).unwrap_or(0);
+            let at = side.ledger.extent();
             let place = Place::at(dir.flip(), Span::tcp(at, 0));
             let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
             cx.emit(place, kind, Loan::default());
