@@ -30,6 +30,8 @@ pub struct Ledger {
     ended: bool,
     /// No hole will be filled any more.
     flushing: bool,
+    /// How often bytes were acknowledged that lie above everything captured.
+    overdue: u8,
     /// What came before its turn: apart from each other, all above `next`.
     early: BTreeMap<u64, Early>,
     early_bytes: usize,
@@ -124,6 +126,11 @@ pub enum Lost {
     /// The stream ended with the hole open.
     End,
 }
+
+/// After so many acknowledgements of bytes that were never captured they are given up, even with
+/// nothing behind them: the capture may have only the other direction. Fewer may be a capture that
+/// has an acknowledgement before what it acknowledges.
+const OVERDUE: u8 = 8;
 
 /// How many given-up holes are remembered, to tell late bytes from repeated ones.
 const REMEMBERED: usize = 8;
@@ -247,6 +254,18 @@ impl Ledger {
         self.start(ack);
         let at = u64::try_from(self.offset(ack)).unwrap_or(0);
         self.acked = Some(self.acked.map_or(at, |acked| acked.max(at)));
+        let above = at > self.highest + u64::from(self.fin.is_some());
+        self.overdue = if above {
+            self.overdue.saturating_add(1)
+        } else {
+            0
+        };
+    }
+
+    /// Says that the receiver has gone on: what it has acknowledged and was not captured will not
+    /// come late any more.
+    pub fn hurry(&mut self) {
+        self.overdue = self.overdue.max(u8::from(self.overdue > 0) * OVERDUE);
     }
 
     /// Says that nothing more will come: every hole becomes a gap.
@@ -295,7 +314,7 @@ impl Ledger {
                 self.ended = true;
                 Some(Ready::Fin)
             }
-            None if self.flushing && acked > self.next => {
+            None if acked > self.next && (self.flushing || self.overdue >= OVERDUE) => {
                 Some(self.give_up(acked, Lost::Acknowledged))
             }
             _ => None,
@@ -572,6 +591,17 @@ mod tests {
         assert_eq!(b.out, "ab[3]fg");
         assert_eq!(b.arrive(2, "cde"), Seen::Late);
         assert_eq!(b.out, "ab[3]fg");
+    }
+
+    #[test]
+    fn what_is_acknowledged_again_and_again_was_not_captured() {
+        let mut b = Bench::new();
+        for _ in 1..OVERDUE {
+            b.ack(4);
+        }
+        assert_eq!(b.out, "", "the capture may have them in another order");
+        b.ack(4);
+        assert_eq!(b.out, "[4]");
     }
 
     #[test]
