@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-use wscope::sink::is_unsafe;
+use wscope::sink::{Escaped, is_unsafe};
 
 /// Writes at `x`, `y`, up to but without the column `end`; `…` says that there was more. Answers
 /// with the column behind.
@@ -13,12 +13,23 @@ pub fn put(buf: &mut Buffer, (x, y): (u16, u16), end: u16, text: &str, style: St
     if room == 0 || !buf.area.contains((x, y).into()) {
         return x;
     }
-    debug_assert!(
-        !text.contains(is_unsafe),
-        "text from the wire was not escaped: {text:?}"
-    );
-    buf.set_stringn(x, y, fit(text, room.into()), room.into(), style)
-        .0
+    // Whatever was not escaped where it was read is escaped here at the latest.
+    match text.contains(is_unsafe) {
+        true => {
+            buf.set_stringn(
+                x,
+                y,
+                fit(&Escaped(text).to_string(), room.into()),
+                room.into(),
+                style,
+            )
+            .0
+        }
+        false => {
+            buf.set_stringn(x, y, fit(text, room.into()), room.into(), style)
+                .0
+        }
+    }
 }
 
 /// Writes so that the text ends before the column `end`. Answers with its first column.

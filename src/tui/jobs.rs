@@ -120,7 +120,8 @@ impl Worker {
     }
 }
 
-fn replay(
+/// Derives the bytes of an event again.
+pub fn replay(
     files: &[PathBuf],
     event: &Event,
     go_on: impl FnMut() -> bool,

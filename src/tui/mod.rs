@@ -7,6 +7,8 @@
 
 mod app;
 mod canvas;
+#[cfg(test)]
+mod fixture;
 mod jobs;
 mod keys;
 mod msg;

@@ -13,7 +13,7 @@
 //! ```
 
 use super::app::{App, Pane};
-use super::canvas::{count, put, put_right, size, span};
+use super::canvas::{count, put, put_right, size, span, wrap};
 use super::keys::KEYS;
 use super::pane::{bytes, connections, detail, help, timeline};
 use ratatui::Frame;
@@ -57,7 +57,7 @@ impl Layout {
 
 /// Divides the screen; both drawing and scrolling go by it.
 pub fn layout(app: &App) -> Layout {
-    let errors = u16::from(!app.load.errors.is_empty());
+    let errors = complaint(app).len().min(3) as u16;
     let area = Rect::from((Default::default(), app.size));
     let [title, body, errors, footer] = Split::vertical([
         Constraint::Length(1),
@@ -180,15 +180,19 @@ fn progress(app: &App) -> String {
 }
 
 fn errors(app: &App, area: Rect, buf: &mut Buffer) {
+    for (line, y) in complaint(app).iter().zip(area.y..area.bottom()) {
+        put(buf, (area.x + 1, y), area.right(), line, app.theme.bad());
+    }
+}
+
+/// What is wrong with the captures, in lines.
+fn complaint(app: &App) -> Vec<String> {
+    if app.load.errors.is_empty() {
+        return Vec::new();
+    }
     let texts: Vec<_> = app.load.errors.iter().map(ToString::to_string).collect();
     let text = format!("! {}", Escaped(&texts.join("; ")));
-    put(
-        buf,
-        (area.x + 1, area.y),
-        area.right(),
-        &text,
-        app.theme.bad(),
-    );
+    wrap(&text, usize::from(app.size.width).saturating_sub(2))
 }
 
 fn footer(app: &App, area: Rect, buf: &mut Buffer) {

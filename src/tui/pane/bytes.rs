@@ -32,7 +32,10 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let style = app.theme.heading(app.focus == Pane::Bytes);
-    let inside = heading(buf, area, "bytes", "", style);
+    let name = app
+        .event()
+        .map_or_else(|| "bytes".into(), |event| format!("bytes {}", event.id));
+    let inside = heading(buf, area, &name, "", style);
     let say = |text: &str, buf: &mut Buffer| {
         let lines = crate::tui::canvas::wrap(text, usize::from(inside.width).saturating_sub(2));
         for (line, y) in lines.iter().zip(inside.y..inside.bottom()) {
@@ -79,5 +82,29 @@ pub fn height(app: &App, width: usize) -> usize {
     match &app.bytes.answer {
         Some(Ok(replay)) => Sheet::new(replay, width).height(),
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::fixture::{Bench, LARGE, SMALL};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn a_masked_message_alone_on_a_small_screen() {
+        let mut bench = Bench::new("tour.pcapng", SMALL);
+        assert_snapshot!(bench.press("jjjjj\n\n").screen());
+    }
+
+    #[test]
+    fn a_head_on_a_large_screen() {
+        let mut bench = Bench::new("tour.pcapng", LARGE);
+        assert_snapshot!(bench.press("j\n").screen());
+    }
+
+    #[test]
+    fn bytes_that_were_not_captured() {
+        let mut bench = Bench::new("short-snaplen.pcapng", SMALL);
+        assert_snapshot!(bench.press("jjjjjj\n\n").screen());
     }
 }

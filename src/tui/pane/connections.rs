@@ -30,7 +30,7 @@ impl State {
 }
 
 /// Widths of the columns at the right: messages, bytes, time, end; a space is in front of each.
-const COLUMNS: [(&str, u16); 4] = [("messages", 9), ("bytes", 8), ("time", 8), ("end", 8)];
+const COLUMNS: [(&str, u16); 4] = [("messages", 9), ("bytes", 8), ("time", 8), ("end", 9)];
 
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
@@ -63,10 +63,18 @@ fn head(app: &App, area: Rect, buf: &mut Buffer) {
     fill(buf, (area.x, area.y), area.right(), "─", style);
     let name = format!(" {} ", count(app.index.tracks().len() as u64, "connection"));
     put(buf, (area.x + 2, area.y), area.right(), &name, style);
-    let mut end = area.right();
+    let mut end = area.right().saturating_sub(1);
     for (name, width) in COLUMNS.into_iter().rev() {
-        put_right(buf, (end - width, area.y), end, &format!(" {name} "), style);
-        end -= width;
+        // What stands in front of a column is free in the rows below as well.
+        put(buf, (end, area.y), area.right(), " ", style);
+        put_right(
+            buf,
+            (end.saturating_sub(width), area.y),
+            end,
+            &format!(" {name}"),
+            style,
+        );
+        end = end.saturating_sub(width);
     }
 }
 
@@ -78,7 +86,7 @@ fn row(app: &App, at: usize, track: &Track, area: Rect, buf: &mut Buffer) {
     } else {
         app.theme.dim()
     };
-    let mut end = area.right() - 1;
+    let mut end = area.right().saturating_sub(1);
     let texts = [
         messages(track),
         size(track.bytes.iter().sum()),
@@ -86,8 +94,8 @@ fn row(app: &App, at: usize, track: &Track, area: Rect, buf: &mut Buffer) {
         ending(track.ending),
     ];
     for ((_, width), text) in COLUMNS.into_iter().zip(texts).rev() {
-        put_right(buf, (end - width + 1, y), end, &text, style);
-        end -= width;
+        put_right(buf, (end.saturating_sub(width) + 1, y), end, &text, style);
+        end = end.saturating_sub(width);
     }
     let marker = if selected { "▸" } else { " " };
     put(buf, (area.x, y), end, marker, style);
@@ -119,7 +127,7 @@ fn messages(track: &Track) -> String {
     }
 }
 
-/// The word for how a connection ended: a close code where WebSocket had one.
+/// How a connection ended: the close code where WebSocket had one, the status where HTTP refused.
 fn ending(ending: Ending) -> String {
     let tcp = match ending.tcp {
         Some(TcpEnd::Fin) => "FIN",
@@ -129,7 +137,25 @@ fn ending(ending: Ending) -> String {
     match (ending.code, ending.refused) {
         (Some(code), _) if ending.tcp == Some(TcpEnd::Rst) => format!("{} RST", code.0),
         (Some(code), _) => code.0.to_string(),
-        (None, Some(status)) => format!("HTTP {status}"),
+        (None, Some(status)) => status.to_string(),
         (None, None) => tcp.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::fixture::{Bench, LARGE, SMALL};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn twelve_on_a_small_screen() {
+        let mut bench = Bench::new("twelve.pcapng", SMALL);
+        assert_snapshot!(bench.press("<jjjj").screen());
+    }
+
+    #[test]
+    fn refusals_on_a_large_screen() {
+        let mut bench = Bench::new("refused.pcapng", LARGE);
+        assert_snapshot!(bench.press("<G").screen());
     }
 }

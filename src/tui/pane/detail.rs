@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::field::{self, Value};
-use wscope::model::{Dir, Event, Loan, Trust};
+use wscope::model::{Event, Loan, Trust};
 use wscope::sink::{Escaped, Track};
 
 /// Characters of a value that are shown.
@@ -90,12 +90,8 @@ fn common(app: &App, event: &Event) -> Vec<(String, String)> {
         format!("{:.6} s", event.time.since(start) as f64 / 1e9),
     );
     pair(
-        "",
-        event
-            .time
-            .to_string()
-            .replace('T', " ")
-            .replace('Z', " UTC"),
+        "UTC",
+        event.time.to_string().replace('T', " ").replace('Z', ""),
     );
     let packet = match event.id.at.is_end() {
         true => "the end of the capture".into(),
@@ -108,14 +104,12 @@ fn common(app: &App, event: &Event) -> Vec<(String, String)> {
             false => format!("{packet}, begins in {}", event.first),
         },
     );
+    if let Some(dir) = event.dir {
+        pair("direction", dir.to_string());
+    }
     if let Some(Track { flow, .. }) = app.track() {
-        let (names, dir) = match event.dir {
-            Some(dir) => (["from", "to"], dir),
-            None => (["between", "and"], Dir::C2s),
-        };
-        for (name, dir) in names.into_iter().zip([dir, dir.flip()]) {
-            pair(name, format!("{} {}", dir.sender(), flow.sender(dir)));
-        }
+        pair("client", flow.client.to_string());
+        pair("server", flow.server.to_string());
     }
     if let Some(about) = event.about {
         pair("about", about.to_string());
@@ -162,4 +156,22 @@ fn escape(text: &str) -> String {
         .map_or(text.len(), |(at, _)| at);
     let more = if end < text.len() { "…" } else { "" };
     format!("{}{more}", Escaped(&text[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::fixture::{Bench, LARGE, SMALL};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn an_opening_alone_on_a_small_screen() {
+        let mut bench = Bench::new("browser.pcapng", SMALL);
+        assert_snapshot!(bench.press("jjj\tz").screen());
+    }
+
+    #[test]
+    fn a_compressed_message_on_a_large_screen() {
+        let mut bench = Bench::new("deflate.pcapng", LARGE);
+        assert_snapshot!(bench.press("jjjjj\t").screen());
+    }
 }

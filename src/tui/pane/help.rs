@@ -20,7 +20,13 @@ const SIGNS: &[(&str, &str)] = &[
 ];
 
 pub fn render(app: &App, top: usize, area: Rect, buf: &mut Buffer) {
-    let inside = heading(buf, area, "help", "Esc back", app.theme.heading(true));
+    let inside = heading(
+        buf,
+        area,
+        "help",
+        "↓ more   Esc back",
+        app.theme.heading(true),
+    );
     let keys = KEYS.iter().map(|binding| (binding.name, binding.help));
     let lines = keys.chain([("", "")]).chain(SIGNS.iter().copied());
     for ((sign, meaning), y) in lines.skip(top).zip(inside.y..inside.bottom()) {
@@ -44,4 +50,22 @@ pub fn render(app: &App, top: usize, area: Rect, buf: &mut Buffer) {
 /// How many lines it takes to show all, with the heading.
 pub fn height() -> usize {
     KEYS.len() + 1 + SIGNS.len() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::fixture::{Bench, LARGE, SMALL};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn all_of_it_on_a_large_screen() {
+        let mut bench = Bench::new("tour.pcapng", LARGE);
+        assert_snapshot!(bench.press("?").screen());
+    }
+
+    #[test]
+    fn its_end_on_a_small_screen() {
+        let mut bench = Bench::new("tour.pcapng", SMALL);
+        assert_snapshot!(bench.press("?G").screen());
+    }
 }

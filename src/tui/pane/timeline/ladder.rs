@@ -17,7 +17,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::model::{Dir, Event, EventKind, Flow, Kind, Loan, Message, Tcp, Timestamp, Ws};
-use wscope::sink::{Level, Line, Track, summary};
+use wscope::sink::{Escaped, Level, Line, Track, summary};
 
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
@@ -25,10 +25,7 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let style = app.theme.heading(app.focus == Pane::Timeline);
     let (name, notes) = match app.track() {
-        Some(track) => (
-            format!("timeline #{}", track.conn),
-            notes(app.timeline.level),
-        ),
+        Some(track) => (name(track), notes(app.timeline.level)),
         None => ("timeline".into(), ""),
     };
     let inside = heading(buf, area, &name, notes, style);
@@ -36,6 +33,13 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         Some(track) => ladder(app, track, inside, buf),
         None => empty(app, inside, buf),
     }
+}
+
+fn name(track: &Track) -> String {
+    let what = Escaped(track.what.as_deref().unwrap_or_default()).to_string();
+    format!("timeline #{} {}", track.conn, fit(&what, 40))
+        .trim_end()
+        .into()
 }
 
 fn notes(level: Level) -> &'static str {
@@ -301,7 +305,9 @@ fn label(event: &Event, flow: &Flow, preview: &str) -> String {
 
 fn message_label(message: &Message, preview: &str) -> String {
     let mut text = message.kind.word().to_owned();
-    if message.kind != Kind::Close {
+    if message.length == 0 && message.complete {
+        text += ", empty";
+    } else if message.kind != Kind::Close {
         text += &format!(" {}", size(message.length));
     }
     if message.frames > 1 {
@@ -314,6 +320,9 @@ fn message_label(message: &Message, preview: &str) -> String {
         text += ", INCOMPLETE";
     } else if message.kind == Kind::Text && !message.utf8 {
         text += ", NOT UTF-8";
+    }
+    if message.length == 0 {
+        return text;
     }
     let space = if preview.is_empty() || preview.starts_with(' ') {
         ""

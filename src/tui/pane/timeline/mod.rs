@@ -182,7 +182,8 @@ impl State {
             .and_then(|before| self.rows.get(before))
             .is_some_and(|row| row.is_silence());
         let first = if quiet && height > 1 { at - 1 } else { at };
-        self.top = self.top.min(first).max((at + 1).saturating_sub(height));
+        let top = self.top.min(first).max((at + 1).saturating_sub(height));
+        self.top = top.min(self.rows.len().saturating_sub(height));
     }
 }
 
