@@ -9,7 +9,7 @@
 mod replay;
 mod run;
 
-pub use replay::{Replay, replay};
+pub use replay::{Captured, Carried, Replay, replay, replay_while};
 pub use run::{Run, run};
 
 use crate::decode::{Decoded, Decoder};

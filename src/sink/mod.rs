@@ -3,6 +3,7 @@
 
 mod escape;
 mod fan;
+mod index;
 mod jsonl;
 mod stats;
 mod summary;
@@ -10,6 +11,7 @@ mod text;
 
 pub use escape::{Escaped, is_unsafe};
 pub use fan::Only;
+pub use index::{Ending, Index, Level, Line, Track, preview};
 pub use jsonl::Jsonl;
 pub use stats::{Format, Stats};
 pub use summary::summary;

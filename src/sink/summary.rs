@@ -282,7 +282,7 @@ fn payload(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
 }
 
 /// The first bytes, unknown ones as `??`, and as text where they are printable ASCII.
-fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
+pub(super) fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
     const SHOWN: usize = 16;
     let shown = loan.bytes.get(..SHOWN).unwrap_or(loan.bytes);
     for (at, byte) in shown.iter().enumerate() {
@@ -305,7 +305,7 @@ fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
     Ok(())
 }
 
-fn close_body(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
+pub(super) fn close_body(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
     let Some(code) = CloseCode::read(loan.bytes).filter(|_| message.complete) else {
         return match loan.bytes {
             [] => write!(out, ", no code"),
