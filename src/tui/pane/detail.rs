@@ -128,6 +128,7 @@ fn show(name: &str, value: Value<'_>) -> Vec<(String, String)> {
         Value::Bool(yes) => if yes { "yes" } else { "no" }.into(),
         Value::Hex(number) => format!("{number:08x}"),
         Value::Octets(bytes) | Value::Base64(bytes) => escape(&String::from_utf8_lossy(bytes)),
+        Value::Words(words) => words.join(", "),
         Value::Texts([]) => "none".into(),
         Value::Texts(texts) => escape(&texts.join(", ")),
         Value::Ranges(ranges) => {
