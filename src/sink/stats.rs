@@ -412,11 +412,17 @@ impl<W: Write> Stats<W> {
         } = counts;
         writeln!(
             self.into,
-            "{packets} packets, {tcp_packets} of them TCP; {tcp_conns} connections, {} WebSocket sessions",
-            self.sessions
+            "{}, {tcp_packets} of them TCP; {}, {}",
+            Count(packets, "packet"),
+            Count(tcp_conns, "connection"),
+            Count(self.sessions, "WebSocket session")
         )?;
         if undecodable > 0 {
-            writeln!(self.into, "{undecodable} packets could not be decoded")?;
+            writeln!(
+                self.into,
+                "{} could not be decoded",
+                Count(undecodable, "packet")
+            )?;
         }
         for dir in Dir::BOTH {
             writeln!(self.into, "{dir}: {}", Tallied(dir.of(&self.totals)))?;
@@ -508,17 +514,24 @@ fn nanos(nanos: i64) -> u64 {
     u64::try_from(nanos).unwrap_or(0)
 }
 
+/// So many of a thing.
+struct Count(u64, &'static str);
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(count, thing) = self;
+        write!(f, "{count} {thing}{}", if *count == 1 { "" } else { "s" })
+    }
+}
+
 /// What one direction carried, in words: only what there was.
 struct Tallied<'a>(&'a Tally);
 
 impl std::fmt::Display for Tallied<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tally = self.0;
-        write!(
-            f,
-            "{} messages, {} bytes",
-            tally.messages, tally.payload_bytes
-        )?;
+        let messages = Count(tally.messages, "message");
+        write!(f, "{messages}, {}", Count(tally.payload_bytes, "byte"))?;
         if tally.wire_payload_bytes != tally.payload_bytes {
             write!(f, " ({} on the wire)", tally.wire_payload_bytes)?;
         }
