@@ -27,15 +27,18 @@ impl Detect {
                 Err(nom::Err::Incomplete(_)) => return Step::Wait,
                 Err(_) => {}
             }
-            if let [5, 1..=8, ..] = bytes {
-                return Step::Become(0, Layer::Socks(Socks::default()));
+            match bytes {
+                [5] => return Step::Wait,
+                [5, 1..=8, ..] => return Step::Become(0, Layer::Socks(Socks::default())),
+                _ => {}
             }
         }
-        let known = name(bytes);
-        let looks = match dir {
-            _ if known.is_some() => Looks::No,
-            Dir::C2s => request_line(bytes),
-            Dir::S2c => status_line(bytes),
+        let (named, known) = name(bytes);
+        let looks = match (named, dir) {
+            (Looks::Yes, _) => Looks::No,
+            (Looks::TooShort, _) => Looks::TooShort,
+            (Looks::No, Dir::C2s) => request_line(bytes),
+            (Looks::No, Dir::S2c) => status_line(bytes),
         };
         match looks {
             Looks::Yes => Step::Become(0, Layer::Http1(Box::default())),
@@ -54,32 +57,41 @@ impl Detect {
     }
 }
 
-/// The name of a protocol that is not looked into, where its first bytes tell.
-fn name(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x16 | 0x15, 3, 0..=4, ..] => Some("TLS"),
-        [b'S', b'S', b'H', b'-', ..] => Some("SSH"),
-        [
-            b'P',
-            b'R',
-            b'I',
-            b' ',
-            b'*',
-            b' ',
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            b'2',
-            ..,
-        ] => Some("HTTP/2"),
-        [0x10, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => Some("MQTT"),
-        [b'*', b'1'..=b'9', b'\r', b'\n', b'$', ..] => Some("Redis"),
-        // Length, then protocol version 3.0 or the request for TLS.
-        [0, 0, _, _, 0, 3, 0, 0, ..] | [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f, ..] => Some("PostgreSQL"),
-        _ => None,
+/// Protocols that are not looked into, and what they begin with: the least and the greatest value
+/// of each byte.
+const NAMES: &[(&str, &[u8], &[u8])] = &[
+    ("TLS", b"\x15\x03\x00", b"\x16\x03\x04"),
+    ("SSH", b"SSH-", b"SSH-"),
+    ("HTTP/2", b"PRI * HTTP/2", b"PRI * HTTP/2"),
+    ("MQTT", b"\x10\x00\x00\x04MQTT", b"\x10\xff\x00\x04MQTT"),
+    ("Redis", b"*1\r\n$", b"*9\r\n$"),
+    // Length, then protocol version 3.0, or the request for TLS.
+    (
+        "PostgreSQL",
+        b"\0\0\x00\x00\0\x03\0\0",
+        b"\0\0\xff\xff\0\x03\0\0",
+    ),
+    (
+        "PostgreSQL",
+        b"\0\0\0\x08\x04\xd2\x16\x2f",
+        b"\0\0\0\x08\x04\xd2\x16\x2f",
+    ),
+];
+
+/// Whether bytes look like one of [`NAMES`], and which.
+fn name(bytes: &[u8]) -> (Looks, Option<&'static str>) {
+    let mut looks = Looks::No;
+    for (name, least, most) in NAMES {
+        let mut places = least.iter().zip(*most).zip(bytes);
+        if !places.all(|((least, most), byte)| (least..=most).contains(&byte)) {
+            continue;
+        }
+        if bytes.len() >= least.len() {
+            return (Looks::Yes, Some(name));
+        }
+        looks = Looks::TooShort;
     }
+    (looks, None)
 }
 
 /// Whether bytes look like a thing.
@@ -175,11 +187,15 @@ mod tests {
 
     #[test]
     fn other_protocols_are_named_by_their_first_bytes() {
-        assert_eq!(name(&[0x16, 3, 1, 0, 5, 1]), Some("TLS"));
-        assert_eq!(name(b"SSH-2.0-x"), Some("SSH"));
-        assert_eq!(name(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Some("HTTP/2"));
-        assert_eq!(name(b"*1\r\n$4\r\nPING\r\n"), Some("Redis"));
-        assert_eq!(name(b"\x10\x10\0\x04MQTT"), Some("MQTT"));
-        assert_eq!(name(b"GET / HTTP/1.1"), None);
+        let named = |bytes: &[u8]| name(bytes).1;
+        assert_eq!(named(&[0x16, 3, 1, 0, 5, 1]), Some("TLS"));
+        assert_eq!(named(b"SSH-2.0-x"), Some("SSH"));
+        assert_eq!(named(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Some("HTTP/2"));
+        assert_eq!(named(b"*1\r\n$4\r\nPING\r\n"), Some("Redis"));
+        assert_eq!(named(b"\x10\x10\0\x04MQTT"), Some("MQTT"));
+        assert_eq!(named(b"\0\0\0\x08\x04\xd2\x16\x2f"), Some("PostgreSQL"));
+        assert_eq!(named(b"GET / HTTP/1.1"), None);
+        assert_eq!(name(b"PRI "), (Looks::TooShort, None), "not HTTP/1.1 yet");
+        assert_eq!(name(&[0x16]), (Looks::TooShort, None));
     }
 }

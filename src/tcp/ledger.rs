@@ -232,7 +232,7 @@ impl Ledger {
                 self.hold(at, fresh, packet);
             }
         }
-        self.highest = self.highest.max(end);
+        self.highest = self.highest.max(end.min(fin));
         if cut_end > end.max(self.next) {
             self.hold_cut(end.max(self.next), cut_end);
             self.highest = self.highest.max(cut_end);
@@ -622,7 +622,9 @@ mod tests {
         b.arrive(0, "ab");
         assert_eq!(b.out, "abcd.");
         b.arrive(4, "garbage behind fin");
+        b.arrive(9, "and more of it");
         assert_eq!(b.out, "abcd.");
+        assert_eq!(b.ledger.extent(), 4);
     }
 
     #[test]
