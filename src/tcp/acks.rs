@@ -115,8 +115,9 @@ impl Side {
     fn at(&self, offset: u64) -> Option<Arrived> {
         let holds = |it: &&Arrived| it.start <= offset && offset < it.end;
         // Messages end near the end of what came.
-        let recent = self.arrivals.iter().rev().take(64).filter(holds).last();
-        recent.or_else(|| self.arrivals.iter().find(holds)).copied()
+        let recent = self.arrivals.len().saturating_sub(64);
+        let found = self.arrivals.range(recent..).find(holds);
+        found.or_else(|| self.arrivals.iter().find(holds)).copied()
     }
 }
 
