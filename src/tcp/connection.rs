@@ -6,9 +6,9 @@ use super::labels::{Labels, Look, above as above_seq};
 use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
 use crate::model::Why;
 use crate::model::{
-    ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input, Label, Loan,
-    Note, PacketNo, Piece, Place, Remark, Segment, Span, Syn, Tcp, TcpClose, TcpOpen, Timestamp,
-    Trust, What, Wireshark,
+    AckKind, ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input,
+    Label, Loan, Mark, Note, PacketNo, Piece, Place, Remark, Segment, Span, Syn, Tcp, TcpClose,
+    TcpOpen, Timestamp, Trust, What, Wireshark,
 };
 
 /// A TCP connection, from its first captured segment to its end.   RFC 9293
@@ -378,13 +378,10 @@ impl Connection {
             }
             let heard = self.labels.heard(dir.flip());
             let remark = Remark {
-                label: Label::Silence,
-                why: Why::Unanswered,
-                wireshark: Wireshark::default(),
-                duplicate: 0,
                 in_flight: self.labels.in_flight(dir),
                 of: heard.map(|(packet, _)| packet),
                 since: heard.map(|(_, at)| cx.time.since(at)),
+                ..Remark::new(Label::Silence, Why::Unanswered)
             };
             let place = Place::at(dir.flip(), Span::tcp(other.ledger.extent(), 0));
             let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
@@ -479,20 +476,35 @@ impl Connection {
         dir: Dir,
         cx: &mut Cx<'_>,
     ) {
+        let here = dir;
         let book = self.acks.get_or_insert_default();
-        for mark in std::mem::take(&mut cx.marks) {
-            book.message(
-                mark.dir,
-                mark.event,
-                mark.span.start,
-                mark.span.end(),
-                cx.time,
-            );
+        for Mark { event, dir, span } in std::mem::take(&mut cx.marks) {
+            let delays = book.message(dir, event, span.start, span.end(), cx.time);
+            // Only a segment of the same side can fill the hole that held a message up; else it was
+            // the layer above that waited, or the capture that lost something.
+            let filled = dir == here && !segment.is_empty();
+            for (label, why, delay) in delays.into_iter().flatten() {
+                if label == Label::HeadOfLine && !filled {
+                    continue;
+                }
+                let remark = Remark {
+                    since: Some(delay),
+                    ..Remark::new(label, why)
+                };
+                let place = Place {
+                    about: Some(event),
+                    ..Place::at(dir, span)
+                };
+                let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
+                cx.emit(place, kind, Loan::default());
+            }
         }
         let Some(ack) = acks::name(segment, look, label, dir.of(&self.sides).mss) else {
             return;
         };
         let other = dir.flip();
+        let delayed = (ack.kind == AckKind::Delayed).then_some(ack.rtt);
+        book.heard(other, segment.window == 0, delayed, cx.time);
         let to = other.of(&self.sides).ledger.offset(segment.ack);
         let to = u64::try_from(to).unwrap_or(0);
         let note = |note| EventKind::Tcp(Tcp::Note(note));

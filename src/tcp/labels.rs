@@ -33,6 +33,8 @@ struct Side {
     top: Option<(PacketNo, Timestamp)>,
     /// The last acknowledgement number.
     ack: u32,
+    /// It has acknowledged something.
+    acks: bool,
     /// The last segment, and when it came.
     heard: Option<(PacketNo, Timestamp)>,
     /// The packet that brought that number first.
@@ -178,16 +180,17 @@ impl Labels {
         fwd.window = Some(segment.window);
         fwd.room = room(segment, fwd.scale, rev.scale);
         look.window = (fwd.scale != Scale::Unknown).then_some(fwd.room);
-        look.advance = match same_ack || fwd.heard.is_none() || !flags.ack() {
-            true => 0,
-            false => segment.ack.wrapping_sub(fwd.ack),
-        };
+        let before = (fwd.acks && flags.ack()).then_some(fwd.ack);
+        fwd.acks |= flags.ack();
         fwd.ack = segment.ack;
         fwd.heard = Some((packet, now));
         fwd.last = look.labels;
         (fwd.sacked, fwd.sacked_to) = sacked(segment);
         if flags.ack() {
             (look.acks, look.segments) = rev.unacked.acknowledge(segment.ack, now);
+            // The first one confirms the SYN, or bytes from before the capture.
+            let first = look.segments.min(1);
+            look.advance = before.map_or(first, |before| segment.ack.wrapping_sub(before));
         }
         look
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// None where tshark is not installed, unless it has to be.
+#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 pub fn tshark_version() -> Option<String> {
     let Ok(output) = Command::new("tshark").arg("--version").output() else {
         let needed = std::env::var_os("WSCOPE_NEED_TSHARK").is_some();
