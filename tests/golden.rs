@@ -6,7 +6,7 @@
 use std::path::Path;
 use wscope::engine::run;
 use wscope::model::{Limits, Sink};
-use wscope::sink::{Format, Jsonl, Stats, Text};
+use wscope::sink::{Format, Jsonl, Only, Stats, Text};
 use wscope::source::Capture;
 
 /// Runs a capture into a sink that writes into the vector; what could not be read comes last.
@@ -60,4 +60,14 @@ fn the_statistics_of_the_tour() {
         });
         insta::assert_snapshot!(name, said);
     }
+}
+
+#[test]
+fn the_acknowledgements_of_a_slow_reader() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/zero-window.pcapng");
+    insta::assert_snapshot!(output(&path, |out, capture| {
+        let every = std::iter::empty::<&str>();
+        let sink = Only::new(every, Text::new(out, false)).unwrap();
+        all(capture, sink.with_acks(true))
+    }));
 }

@@ -105,6 +105,22 @@ pub struct Remark {
     pub since: Option<i64>,
 }
 
+impl Remark {
+    /// A remark that Wireshark has no name for.
+    #[must_use]
+    pub fn new(label: Label, why: Why) -> Self {
+        Self {
+            label,
+            why,
+            wireshark: Wireshark::default(),
+            duplicate: 0,
+            in_flight: None,
+            of: None,
+            since: None,
+        }
+    }
+}
+
 /// What a segment is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Label {
@@ -146,6 +162,12 @@ pub enum Label {
     ZeroWindow,
     /// Another connection between the same ends.
     ReusedPorts,
+    /// A message was complete, and waited for earlier bytes that were missing.
+    HeadOfLine,
+    /// A message stood still while the receiver's window was closed.
+    WindowDelay,
+    /// A message waited for an acknowledgement that was itself delayed.
+    NagleDelay,
     /// What one side sent again was not answered up to the end of the capture.
     Silence,
 }
@@ -174,6 +196,9 @@ impl Label {
             Self::WindowFull => "window_full",
             Self::ZeroWindow => "zero_window",
             Self::ReusedPorts => "reused_ports",
+            Self::HeadOfLine => "head_of_line",
+            Self::WindowDelay => "window_delay",
+            Self::NagleDelay => "nagle_delay",
             Self::Silence => "silence",
         }
     }
@@ -236,6 +261,12 @@ pub enum Why {
     WindowZero,
     /// A SYN with another initial sequence number.
     OtherStart,
+    /// All bytes of a message were there, and earlier ones were not.
+    EarlierMissing,
+    /// The receiver's window was 0 between the message's first byte and its last.
+    ClosedMeanwhile,
+    /// It came right after a delayed acknowledgement, as Nagle's algorithm sends.   RFC 896
+    AfterDelayedAck,
     /// The other side sent nothing more, however often this one repeated itself.
     Unanswered,
 }
@@ -297,6 +328,13 @@ impl Why {
             Self::OnlyWindow => "nothing but its window differs from the segment before",
             Self::EndsAtWindow => "it ends exactly where the receiver's window does",
             Self::WindowZero => "its window field is 0",
+            Self::EarlierMissing => {
+                "all of its bytes were there, and bytes before them were missing"
+            }
+            Self::ClosedMeanwhile => "the receiver's window was closed while it was on its way",
+            Self::AfterDelayedAck => {
+                "it came right after a delayed acknowledgement of the bytes before it: Nagle's algorithm waited for it"
+            }
             Self::Unanswered => {
                 "this side repeated itself, and nothing more came from the other up to the end of the capture"
             }

@@ -3,8 +3,8 @@
 use super::escape::{Escaped, quote};
 use crate::field;
 use crate::model::{
-    Ack, AckKind, Anomaly, Close, CloseCode, Event, EventKind, Flow, Frame, Http, Kind, Label,
-    Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose, TcpOpen, Trust, Why, Ws,
+    Ack, AckKind, Anomaly, Close, CloseCode, Delivered, Event, EventKind, Flow, Frame, Http, Kind,
+    Label, Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose, TcpOpen, Trust, Why, Ws,
 };
 use std::fmt::Write as _;
 
@@ -69,15 +69,22 @@ fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Writte
         Note::Fin => write!(out, "FIN after {} bytes", span.start),
         Note::Rst => write!(out, "RST"),
         Note::Ack(ack) => self::ack(out, ack, event),
-        Note::Delivered(it) => write!(
-            out,
-            "acknowledged: last byte seen in packet {}, {} before; {} later deliverable",
-            it.packet.get(),
-            Duration(event.time.since(it.seen)),
-            Duration(it.deliverable.since(it.seen)),
-        ),
+        Note::Delivered(delivered) => self::delivered(out, delivered, event),
         Note::Remark(remark) => self::remark(out, remark, event),
         Note::Protocol(name) => write!(out, "{name}: not looked into"),
+    }
+}
+
+fn delivered(out: &mut String, delivered: &Delivered, event: &Event) -> Written {
+    let packet = delivered.packet.get();
+    let age = Duration(event.time.since(delivered.seen));
+    write!(
+        out,
+        "acknowledged {age} after its last byte, in packet {packet}"
+    )?;
+    match delivered.deliverable.since(delivered.seen) {
+        0 => Ok(()),
+        held => write!(out, ", which was deliverable after {}", Duration(held)),
     }
 }
 
@@ -136,17 +143,18 @@ fn remark(out: &mut String, remark: &Remark, event: &Event) -> Written {
         Label::WindowUpdate => write!(out, "window update")?,
         Label::WindowFull => write!(out, "the receiver's window is full with these {len} bytes")?,
         Label::ZeroWindow => write!(out, "window closed: its sender can take nothing more")?,
+        Label::HeadOfLine => write!(out, "held up: earlier bytes were missing")?,
+        Label::WindowDelay => write!(out, "held up: the receiver's window was closed")?,
+        Label::NagleDelay => write!(out, "held up: Nagle's algorithm waited for a delayed ACK")?,
         Label::Silence => write!(out, "silence: nothing answers the retransmissions")?,
         Label::ReusedPorts => write!(out, "the ports of an earlier connection again")?,
     }
-    match remark.since {
-        Some(since) => write!(
-            out,
-            ", {} after packet {}",
-            Duration(since),
-            remark.of.map_or(0, |of| of.get())
-        ),
-        None => Ok(()),
+    match (remark.since, remark.of) {
+        (Some(since), Some(of)) => {
+            write!(out, ", {} after packet {}", Duration(since), of.get())
+        }
+        (Some(since), None) => write!(out, " for {}", Duration(since)),
+        _ => Ok(()),
     }
 }
 

@@ -6,9 +6,9 @@ use super::labels::{Labels, Look, above as above_seq};
 use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
 use crate::model::Why;
 use crate::model::{
-    ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input, Label, Loan,
-    Note, PacketNo, Piece, Place, Remark, Segment, Span, Syn, Tcp, TcpClose, TcpOpen, Timestamp,
-    Trust, What, Wireshark,
+    AckKind, ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input,
+    Label, Loan, Mark, Note, PacketNo, Piece, Place, Remark, Segment, Span, Syn, Tcp, TcpClose,
+    TcpOpen, Timestamp, Trust, What, Wireshark,
 };
 
 /// A TCP connection, from its first captured segment to its end.   RFC 9293
@@ -40,6 +40,8 @@ pub struct Connection {
     /// The event that last spoke of the connection as a whole, or of the connection before it
     /// between the same ends.
     told: Option<EventId>,
+    /// The event that told of the last keep-alive probe.
+    probe: Option<EventId>,
     /// There was a connection before it between the same ends.
     reuses: bool,
 }
@@ -52,13 +54,9 @@ struct Half {
     syn: Option<(u32, Timestamp)>,
     /// The largest segment that it takes, where its SYN says so.
     mss: Option<u16>,
-    /// Payload bytes captured, each time they came.
-    bytes: u64,
     trace: Trace,
-    /// The last segment was a keep-alive probe, and this event said so.
-    probed: Option<EventId>,
-    /// Its last segment, and when it came.
-    heard: Option<(PacketNo, Timestamp)>,
+    /// The last segment was a keep-alive probe.
+    probed: bool,
     /// Segments sent again since the other side was heard.
     repeated: u32,
     /// The TTL of its first segment; 0 before it.
@@ -128,6 +126,7 @@ impl Connection {
             said_late: false,
             told: None,
             reuses: false,
+            probe: None,
         }
     }
 
@@ -212,7 +211,7 @@ impl Connection {
         if fin_acked && !segment.is_empty() && look.labels.is_empty() {
             self.how = Some(How::HalfClose);
         }
-        self.hear(segment, dir, cx);
+        self.hear(segment, dir);
         let again = self.again(segment, dir);
         if segment.flags.syn() {
             self.syn(segment, dir, cx);
@@ -229,11 +228,12 @@ impl Connection {
             };
             let said = self.remark(segment, &look, &facts, dir, cx);
             label = said.map(|(_, label)| label);
-            dir.of_mut(&mut self.sides).probed = said.filter(|_| probe).map(|(id, _)| id);
-        } else {
-            dir.of_mut(&mut self.sides).probed = None;
+            if probe {
+                self.probe = said.map(|(id, _)| id);
+            }
         }
-        dir.flip().of_mut(&mut self.sides).probed = None;
+        dir.of_mut(&mut self.sides).probed = probe;
+        dir.flip().of_mut(&mut self.sides).probed = false;
         self.open(segment, dir, cx);
         if segment.flags.ack() {
             let half = dir.flip().of_mut(&mut self.sides);
@@ -348,9 +348,8 @@ impl Connection {
     }
 
     /// Notes that a side was heard.
-    fn hear(&mut self, segment: &Segment<'_>, dir: Dir, cx: &Cx<'_>) {
+    fn hear(&mut self, segment: &Segment<'_>, dir: Dir) {
         let side = dir.of_mut(&mut self.sides);
-        side.heard = Some((cx.packet, cx.time));
         if side.ttl == 0 {
             side.ttl = segment.ttl;
         }
@@ -380,17 +379,14 @@ impl Connection {
             if side.repeated == 0 {
                 continue;
             }
+            let heard = self.labels.heard(dir.flip());
             let remark = Remark {
-                label: Label::Silence,
-                why: Why::Unanswered,
-                wireshark: Wireshark::default(),
-                duplicate: 0,
                 in_flight: self.labels.in_flight(dir),
-                of: other.heard.map(|(packet, _)| packet),
-                since: other.heard.map(|(_, at)| cx.time.since(at)),
+                of: heard.map(|(packet, _)| packet),
+                since: heard.map(|(_, at)| cx.time.since(at)),
+                ..Remark::new(Label::Silence, Why::Unanswered)
             };
-            let at = side.ledger.extent();
-            let place = Place::at(dir.flip(), Span::tcp(at, 0));
+            let place = Place::at(dir.flip(), Span::tcp(other.ledger.extent(), 0));
             let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
             cx.emit(place, kind, Loan::default());
         }
@@ -422,7 +418,7 @@ impl Connection {
     fn facts(&self, segment: &Segment<'_>, dir: Dir, cx: &Cx<'_>) -> Facts {
         let sent = self.labels.sent(dir, segment.seq, cx.packet);
         Facts {
-            answer: segment.is_empty() && dir.flip().of(&self.sides).probed.is_some(),
+            answer: segment.is_empty() && dir.flip().of(&self.sides).probed,
             closed: self.labels.closed(dir.flip()),
             asked: self.labels.asks_for(dir.flip(), segment.seq),
             before: sent.map(|sent| (sent.packet, sent.time)),
@@ -445,7 +441,7 @@ impl Connection {
         let (mut remark, hole) = side.trace.judge(segment, look, facts)?;
         let other = dir.flip().of(&self.sides);
         let about = match remark.label {
-            Label::KeepAliveAck | Label::ZeroWindowProbeAck => other.probed,
+            Label::KeepAliveAck | Label::ZeroWindowProbeAck => self.probe,
             Label::DuplicateAck => other.trace.hole_at(segment.ack),
             Label::ReusedPorts => self.told,
             _ => hole,
@@ -483,20 +479,35 @@ impl Connection {
         dir: Dir,
         cx: &mut Cx<'_>,
     ) {
+        let here = dir;
         let book = self.acks.get_or_insert_default();
-        for mark in std::mem::take(&mut cx.marks) {
-            book.message(
-                mark.dir,
-                mark.event,
-                mark.span.start,
-                mark.span.end(),
-                cx.time,
-            );
+        for Mark { event, dir, span } in std::mem::take(&mut cx.marks) {
+            let delays = book.message(dir, event, span.start, span.end(), cx.time);
+            // Only a segment of the same side can fill the hole that held a message up; else it was
+            // the layer above that waited, or the capture that lost something.
+            let filled = dir == here && !segment.is_empty();
+            for (label, why, delay) in delays.into_iter().flatten() {
+                if label == Label::HeadOfLine && !filled {
+                    continue;
+                }
+                let remark = Remark {
+                    since: Some(delay),
+                    ..Remark::new(label, why)
+                };
+                let place = Place {
+                    about: Some(event),
+                    ..Place::at(dir, span)
+                };
+                let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
+                cx.emit(place, kind, Loan::default());
+            }
         }
         let Some(ack) = acks::name(segment, look, label, dir.of(&self.sides).mss) else {
             return;
         };
         let other = dir.flip();
+        let delayed = (ack.kind == AckKind::Delayed).then_some(ack.rtt);
+        book.heard(other, segment.window == 0, delayed, cx.time);
         let to = other.of(&self.sides).ledger.offset(segment.ack);
         let to = u64::try_from(to).unwrap_or(0);
         let note = |note| EventKind::Tcp(Tcp::Note(note));
@@ -521,7 +532,6 @@ impl Connection {
         above: &mut impl Above,
     ) {
         let side = dir.of_mut(&mut self.sides);
-        side.bytes += segment.payload.len() as u64;
         let top = side.ledger.top();
         let arrival = side
             .ledger
@@ -755,3 +765,6 @@ fn gap_text(lost: Lost) -> &'static str {
 fn looks_like_client(src: Endpoint, dst: Endpoint) -> bool {
     src.port >= dst.port
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,9 @@ use crate::model::{
 pub struct Trace {
     /// The last segment with payload.
     last: Option<Stamp>,
-    /// Holes that are open, oldest first.
-    holes: Vec<Hole>,
+    /// Holes that are open, oldest first; only while there are some.
+    #[expect(clippy::box_collection, reason = "most connections never have one")]
+    holes: Option<Box<Vec<Hole>>>,
 }
 
 /// What tells one sending of a segment from another.
@@ -121,10 +122,11 @@ impl Trace {
         time: Timestamp,
         event: Option<EventId>,
     ) {
-        if self.holes.len() >= HOLES {
-            self.holes.remove(0);
+        let holes = self.holes.get_or_insert_default();
+        if holes.len() >= HOLES {
+            holes.remove(0);
         }
-        self.holes.push(Hole {
+        holes.push(Hole {
             start,
             end: segment.seq,
             packet,
@@ -136,10 +138,10 @@ impl Trace {
 
     /// Forgets the holes that lie below this sequence number.
     pub fn close(&mut self, below: u32) {
-        if !self.holes.is_empty() {
-            self.holes.retain(|hole| above(hole.end, below));
-            if self.holes.is_empty() {
-                self.holes = Vec::new();
+        if let Some(holes) = &mut self.holes {
+            holes.retain(|hole| above(hole.end, below));
+            if holes.is_empty() {
+                self.holes = None;
             }
         }
     }
@@ -152,6 +154,7 @@ impl Trace {
 
     fn hole(&self, seq: u32) -> Option<&Hole> {
         self.holes
+            .as_deref()?
             .iter()
             .find(|hole| !above(hole.start, seq) && above(hole.end, seq))
     }

@@ -31,9 +31,12 @@ struct Side {
     told_unseen: bool,
     /// The packet that carried `next`, and when.
     top: Option<(PacketNo, Timestamp)>,
-    /// The last acknowledgement number, and when it came.
+    /// The last acknowledgement number.
     ack: u32,
-    acked_at: Option<Timestamp>,
+    /// It has acknowledged something.
+    acks: bool,
+    /// The last segment, and when it came.
+    heard: Option<(PacketNo, Timestamp)>,
     /// The packet that brought that number first.
     first_ack: Option<PacketNo>,
     /// How often it came again.
@@ -116,7 +119,7 @@ impl Labels {
         // A SYN, a FIN or a RST is none of what an acknowledgement or a probe can be.
         let plain = flags.0 & (Flags::SYN | Flags::FIN | Flags::RST) == 0;
         let at_next = fwd.next == Some(seq);
-        let same_ack = fwd.acked_at.is_some() && fwd.ack == segment.ack;
+        let same_ack = fwd.heard.is_some() && fwd.ack == segment.ack;
         let idle = plain && len == 0 && at_next && same_ack;
         let same_window = fwd.window == Some(segment.window);
 
@@ -177,16 +180,17 @@ impl Labels {
         fwd.window = Some(segment.window);
         fwd.room = room(segment, fwd.scale, rev.scale);
         look.window = (fwd.scale != Scale::Unknown).then_some(fwd.room);
-        look.advance = match same_ack || fwd.acked_at.is_none() || !flags.ack() {
-            true => 0,
-            false => segment.ack.wrapping_sub(fwd.ack),
-        };
+        let before = (fwd.acks && flags.ack()).then_some(fwd.ack);
+        fwd.acks |= flags.ack();
         fwd.ack = segment.ack;
-        fwd.acked_at = Some(now);
+        fwd.heard = Some((packet, now));
         fwd.last = look.labels;
         (fwd.sacked, fwd.sacked_to) = sacked(segment);
         if flags.ack() {
             (look.acks, look.segments) = rev.unacked.acknowledge(segment.ack, now);
+            // The first one confirms the SYN, or bytes from before the capture.
+            let first = look.segments.min(1);
+            look.advance = before.map_or(first, |before| segment.ack.wrapping_sub(before));
         }
         look
     }
@@ -235,6 +239,12 @@ impl Labels {
     pub fn sent(&self, dir: Dir, seq: u32, packet: PacketNo) -> Option<Sent> {
         let sent = dir.of(&self.sides).unacked.find(seq);
         sent.filter(|sent| sent.packet != packet)
+    }
+
+    /// The last segment of this side, and when it came.
+    #[must_use]
+    pub fn heard(&self, dir: Dir) -> Option<(PacketNo, Timestamp)> {
+        dir.of(&self.sides).heard
     }
 
     /// Exchanges the two directions.
@@ -289,7 +299,7 @@ fn repeated(
 ) {
     let (seq, len) = (segment.seq, segment.len() as u32);
     let end = seq.wrapping_add(len);
-    if len > 0 && rev.acked_at.is_some() && !above(end, rev.ack) {
+    if len > 0 && rev.heard.is_some() && !above(end, rev.ack) {
         look.labels |= W::SPURIOUS_RETRANSMISSION;
         look.labels |= W::RETRANSMISSION;
         return;
@@ -301,7 +311,7 @@ fn repeated(
     if !above(next, seq) || len > 1 && next == seq.wrapping_add(1) {
         return;
     }
-    let since_ack = rev.acked_at.map_or(i64::MAX, |at| now.since(at));
+    let since_ack = rev.heard.map_or(i64::MAX, |(_, at)| now.since(at));
     if rev.duplicates >= 2 && rev.ack == seq && since_ack < FAST {
         look.labels |= W::FAST_RETRANSMISSION;
         look.labels |= W::RETRANSMISSION;
@@ -379,3 +389,6 @@ const FAST: i64 = 20_000_000;
 const NEAR: i64 = 3_000_000;
 /// The largest power of two that a window may be multiplied by.   RFC 7323 section 2.3
 const MOST: u8 = 14;
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,9 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, Default)]
 pub struct Unacked {
     first: Option<Sent>,
-    more: VecDeque<Sent>,
+    /// Only while there are more.
+    #[expect(clippy::box_collection, reason = "most of the time there are none")]
+    more: Option<Box<VecDeque<Sent>>>,
 }
 
 /// A segment that was sent.
@@ -34,8 +36,11 @@ impl Unacked {
     pub fn push(&mut self, sent: Sent) {
         if self.first.is_none() {
             self.first = Some(sent);
-        } else if self.more.len() < MOST {
-            self.more.push_back(sent);
+            return;
+        }
+        let more = self.more.get_or_insert_default();
+        if more.len() < MOST {
+            more.push_back(sent);
         }
     }
 
@@ -60,14 +65,14 @@ impl Unacked {
         if self.first.as_mut().is_some_and(|sent| !keep(sent)) {
             self.first = None;
         }
-        if !self.more.is_empty() {
-            self.more.retain_mut(keep);
+        if let Some(more) = &mut self.more {
+            more.retain_mut(keep);
             if self.first.is_none() {
-                self.first = self.more.pop_front();
+                self.first = more.pop_front();
             }
-            if self.more.is_empty() {
+            if more.is_empty() {
                 // A connection that rests gives back what a burst took.
-                self.more = VecDeque::new();
+                self.more = None;
             }
         }
         (exact, count)
@@ -98,6 +103,8 @@ impl Unacked {
     }
 
     fn iter(&self) -> impl Iterator<Item = &Sent> {
-        self.first.iter().chain(&self.more)
+        self.first
+            .iter()
+            .chain(self.more.iter().flat_map(|more| more.iter()))
     }
 }

@@ -1,0 +1,282 @@
+//! How connections begin and end, and what their segments are, on hand-made segments.
+
+use super::*;
+use crate::model::{Counters, Event, Flags, Limits, Options, Sink, Tap, Want};
+use std::io;
+
+const MS: i64 = 1_000_000;
+
+/// A connection, and what was said of it.
+#[derive(Default)]
+struct Bench {
+    tcp: Option<Connection>,
+    said: Vec<Event>,
+    packet: u64,
+    now: i64,
+    /// Timestamps and IP identifications that the next segments carry.
+    stamp: Option<(u32, u16)>,
+    ttl: u8,
+    counters: Counters,
+}
+
+impl Sink for Vec<Event> {
+    fn event(&mut self, event: &Event, _: &Flow, _: Loan<'_>) -> io::Result<()> {
+        self.push(event.clone());
+        Ok(())
+    }
+}
+
+impl Bench {
+    /// After a handshake whose SYN-ACK came after `server`, and whose ACK `client` later.
+    fn open(server: i64, client: i64) -> Self {
+        let mut bench = Self {
+            ttl: 64,
+            ..Self::default()
+        };
+        bench.see(Dir::C2s, 1000, b"", 0, Flags::SYN);
+        bench.now += server - MS;
+        bench.see(Dir::S2c, 5000, b"", 1001, Flags::SYN | Flags::ACK);
+        bench.now += client - MS;
+        bench.see(Dir::C2s, 1001, b"", 5001, Flags::ACK);
+        bench
+    }
+
+    fn up(&mut self, seq: u32, bytes: &[u8], ack: u32) -> &mut Self {
+        self.see(Dir::C2s, seq, bytes, ack, Flags::ACK)
+    }
+
+    fn down(&mut self, seq: u32, bytes: &[u8], ack: u32) -> &mut Self {
+        self.see(Dir::S2c, seq, bytes, ack, Flags::ACK)
+    }
+
+    /// A segment, 1 ms after the one before.
+    fn see(&mut self, dir: Dir, seq: u32, payload: &[u8], ack: u32, flags: u8) -> &mut Self {
+        self.packet += 1;
+        self.now += MS;
+        let end = |port| Endpoint {
+            ip: [10, 0, 0, 1].into(),
+            port,
+        };
+        let (src, dst) = match dir {
+            Dir::C2s => (end(9999), end(80)),
+            Dir::S2c => (end(80), end(9999)),
+        };
+        let segment = Segment {
+            src,
+            dst,
+            seq,
+            ack,
+            flags: Flags(flags),
+            window: 500,
+            options: Options {
+                timestamps: self.stamp.map(|(value, _)| (value, 0)),
+                ..Options::default()
+            },
+            ttl: self.ttl,
+            ip_id: self.stamp.map(|(_, id)| id),
+            payload,
+            cut: 0,
+            payload_at: None,
+        };
+        let packet = PacketNo::new(self.packet).unwrap();
+        let time = Timestamp(self.now);
+        self.tcp
+            .get_or_insert_with(|| Connection::new(ConnId(0), &segment, packet, time, None));
+        self.with(|tcp, cx| {
+            tcp.segment(&segment, cx, &mut |_: Dir, _: Input<'_>, _: &mut Cx<'_>| {});
+        });
+        self
+    }
+
+    fn with(&mut self, work: impl FnOnce(&mut Connection, &mut Cx<'_>)) {
+        let tcp = self.tcp.as_mut().unwrap();
+        let mut cx = Cx {
+            packet: PacketNo::new(self.packet).unwrap(),
+            at_end: false,
+            time: Timestamp(self.now),
+            conn: tcp.id,
+            flow: tcp.flow,
+            limits: &Limits::default(),
+            want: Want::default(),
+            counters: &mut self.counters,
+            sink: &mut self.said,
+            error: &mut None,
+            marks: Vec::new(),
+        };
+        work(tcp, &mut cx);
+    }
+
+    /// Labels and reasons, in the order in which they were given.
+    fn labels(&self) -> Vec<(Label, Why)> {
+        let label = |event: &Event| match event.kind {
+            EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => Some((remark.label, remark.why)),
+            _ => None,
+        };
+        self.said.iter().filter_map(label).collect()
+    }
+
+    fn how(&self) -> Option<How> {
+        self.said.iter().find_map(|event| match event.kind {
+            EventKind::Tcp(Tcp::Close(close)) => Some(close.how),
+            _ => None,
+        })
+    }
+}
+
+const FIN: u8 = Flags::FIN | Flags::ACK;
+const RST: u8 = Flags::RST;
+
+#[test]
+fn the_handshakes_times_tell_where_the_tap_was() {
+    let tap = |server, client| {
+        let bench = Bench::open(server, client);
+        bench.said.iter().find_map(|event| match event.kind {
+            EventKind::Tcp(Tcp::Open(open)) => open.tap(),
+            _ => None,
+        })
+    };
+    assert_eq!(tap(80 * MS, MS), Some(Tap::NearClient));
+    assert_eq!(tap(MS, 80 * MS), Some(Tap::NearServer));
+    assert_eq!(tap(30 * MS, 50 * MS), Some(Tap::Between));
+    assert_eq!(tap(MS / 5, MS / 5), Some(Tap::SameHost));
+}
+
+#[test]
+fn the_ways_to_say_goodbye_have_names() {
+    let open = || Bench::open(MS, MS);
+    let mut four = open();
+    four.see(Dir::C2s, 1001, b"", 5001, FIN)
+        .down(5001, b"", 1002)
+        .see(Dir::S2c, 5001, b"", 1002, FIN)
+        .up(1002, b"", 5002);
+    assert_eq!(four.how(), Some(How::FourSegments));
+    let mut three = open();
+    three
+        .see(Dir::C2s, 1001, b"", 5001, FIN)
+        .see(Dir::S2c, 5001, b"", 1002, FIN)
+        .up(1002, b"", 5002);
+    assert_eq!(three.how(), Some(How::ThreeSegments));
+    let mut both = open();
+    both.see(Dir::C2s, 1001, b"", 5001, FIN)
+        .see(Dir::S2c, 5001, b"", 1001, FIN)
+        .up(1002, b"", 5002)
+        .down(5002, b"", 1002);
+    assert_eq!(both.how(), Some(How::Simultaneous));
+    let mut half = open();
+    half.see(Dir::C2s, 1001, b"", 5001, FIN)
+        .down(5001, b"", 1002)
+        .down(5001, b"more", 1002)
+        .see(Dir::S2c, 5005, b"", 1002, FIN)
+        .up(1002, b"", 5006);
+    assert_eq!(half.how(), Some(How::HalfClose));
+}
+
+#[test]
+fn resets_have_reasons() {
+    let open = || Bench::open(MS, MS);
+    let mut refused = Bench::default();
+    refused
+        .see(Dir::C2s, 1000, b"", 0, Flags::SYN)
+        .see(Dir::S2c, 0, b"", 1001, RST | Flags::ACK);
+    assert_eq!(refused.how(), Some(How::Refused));
+    let abort = open()
+        .see(Dir::S2c, 5001, b"", 1001, RST | Flags::ACK)
+        .how();
+    assert_eq!(abort, Some(How::Abort));
+    let forgotten = open()
+        .up(1001, b"hi", 5001)
+        .see(Dir::S2c, 5001, b"", 0, RST)
+        .how();
+    assert_eq!(forgotten, Some(How::HalfOpen));
+    let mut unread = open();
+    unread
+        .see(Dir::S2c, 5001, b"", 1001, FIN)
+        .up(1001, b"hi", 5002)
+        .see(Dir::S2c, 5002, b"", 0, RST);
+    assert_eq!(unread.how(), Some(How::UnreadData));
+    let mut middle = open();
+    middle.ttl = 250;
+    middle.see(Dir::S2c, 5001, b"", 1001, RST | Flags::ACK);
+    assert_eq!(middle.how(), Some(How::Middlebox));
+}
+
+#[test]
+fn who_is_not_answered_any_more_is_told_at_the_end() {
+    let mut bench = Bench::open(MS, MS);
+    bench.up(1001, b"hi", 5001).up(1001, b"hi", 5001);
+    bench.with(|tcp, cx| tcp.finish(cx, &mut |_: Dir, _: Input<'_>, _: &mut Cx<'_>| {}));
+    let silence = (Label::Silence, Why::Unanswered);
+    assert_eq!(bench.labels().last(), Some(&silence));
+    assert_eq!(bench.said.last().unwrap().dir, Some(Dir::S2c));
+}
+
+#[test]
+fn what_fills_a_hole_was_overtaken_or_sent_again() {
+    // Timestamp and identification of the filler; those of the segment behind the hole are 100 and 7.
+    let fill = |stamp, wait| {
+        let mut bench = Bench::open(10 * MS, 10 * MS);
+        bench.stamp = Some((100, 7));
+        bench.up(1003, b"cd", 5001);
+        bench.stamp = Some(stamp);
+        bench.now += wait;
+        bench.up(1001, b"ab", 5001);
+        let filler = bench.said.last().unwrap();
+        assert_eq!(filler.about, Some(bench.said[bench.said.len() - 2].id));
+        let labels = bench.labels();
+        assert_eq!(labels[0], (Label::Hole, Why::Missing));
+        labels[1]
+    };
+    assert_eq!(fill((99, 6), 0), (Label::Reordered, Why::OlderTimestamp));
+    assert_eq!(fill((101, 8), 0), (Label::FilledLate, Why::NewerTimestamp));
+    assert_eq!(fill((100, 6), 0), (Label::Reordered, Why::OlderId));
+    assert_eq!(fill((100, 8), 0), (Label::FilledLate, Why::NewerId));
+    assert_eq!(fill((100, 7), 0), (Label::Reordered, Why::Soon));
+    assert_eq!(fill((100, 7), 50 * MS), (Label::FilledLate, Why::Late));
+}
+
+#[test]
+fn bytes_seen_before_came_again_for_a_reason() {
+    let again = |wait, duplicates: usize| {
+        let mut bench = Bench::open(MS, MS);
+        bench.up(1001, b"ab", 5001).up(1003, b"cd", 5001);
+        for _ in 0..duplicates {
+            bench.down(5001, b"", 1001);
+        }
+        bench.now += wait;
+        bench.up(1001, b"ab", 5001);
+        *bench.labels().last().unwrap()
+    };
+    assert_eq!(again(0, 0), (Label::Retransmission, Why::SeenBefore));
+    assert_eq!(again(0, 4), (Label::FastRetransmission, Why::AskedFor));
+    let timeout = (Label::TimeoutRetransmission, Why::Silence);
+    assert_eq!(again(300 * MS, 0), timeout);
+
+    let mut bench = Bench::open(MS, MS);
+    bench.stamp = Some((100, 7));
+    bench.up(1001, b"ab", 5001).up(1001, b"ab", 5001);
+    assert_eq!(bench.labels(), [(Label::Copy, Why::SamePacket)]);
+
+    let mut bench = Bench::open(MS, MS);
+    bench.up(1001, b"ab", 5001).down(5001, b"", 1003);
+    bench.up(1001, b"ab", 5001);
+    let needless = (Label::SpuriousRetransmission, Why::Acknowledged);
+    assert_eq!(bench.labels(), [needless]);
+}
+
+#[test]
+fn a_keep_alive_is_answered_and_the_answer_points_back() {
+    let mut bench = Bench::open(MS, MS);
+    bench.up(1001, b"ab", 5001).down(5001, b"", 1003);
+    bench.up(1002, b"", 5001).down(5001, b"", 1003);
+    let answer = bench.said.last().unwrap();
+    assert_eq!(answer.about, Some(bench.said[bench.said.len() - 2].id));
+    let labels = bench.labels();
+    assert_eq!(labels[0], (Label::KeepAlive, Why::OneBelow));
+    assert_eq!(labels[1], (Label::KeepAliveAck, Why::Answers));
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    // A hundred thousand of them are to fit, with what speaks on them, into 96 MiB.
+    assert!(size_of::<Connection>() <= 800);
+}
