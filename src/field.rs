@@ -2,8 +2,8 @@
 #![deny(clippy::disallowed_methods)]
 
 use crate::model::{
-    Close, CloseCode, Dir, Event, EventKind, Frame, Header, Http, Kind, Loan, Message, Note, Open,
-    Refused, Syn, Tcp, Ws,
+    Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Frame, Header, Http, Kind, Loan,
+    Message, Note, Open, Refused, Remark, Syn, Tcp, Ws,
 };
 use std::ops::Range;
 
@@ -22,6 +22,8 @@ pub enum Value<'a> {
     Base64(&'a [u8]),
     /// Texts.
     Texts(&'a [String]),
+    /// Words of our own.
+    Words(&'a [&'static str]),
     /// Ranges of offsets, ends excluded.
     Ranges(&'a [Range<u64>]),
     /// Header fields: bytes that ought to be text.
@@ -57,6 +59,11 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
             if let Some(rtt) = open.initial_rtt.and_then(|rtt| u64::try_from(rtt).ok()) {
                 f("initial_rtt_ns", Value::Number(rtt));
             }
+            if let Some(tap) = open.tap() {
+                let answered = u64::try_from(open.answered).unwrap_or(0);
+                f("syn_to_syn_ack_ns", Value::Number(answered));
+                f("tap", Value::Text(tap.word()));
+            }
         }
         Tcp::Close(close) => {
             f("end", Value::Text(if close.reset { "rst" } else { "fin" }));
@@ -64,11 +71,17 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
             let [c2s, s2c] = close.bytes;
             f("bytes_c2s", Value::Number(c2s));
             f("bytes_s2c", Value::Number(s2c));
+            f("how", Value::Text(close.how.word()));
+            f("completeness", Value::Number(close.completeness.into()));
+            f("keep_alives", Value::Number(close.keep_alives.into()));
         }
         Tcp::Note(note) => {
             f("note", Value::Text(note.word()));
             match note {
                 Note::Syn(syn) | Note::SynAck(syn) => visit_syn(syn, f),
+                Note::Ack(ack) => visit_ack(event, ack, f),
+                Note::Delivered(delivered) => visit_delivered(event, delivered, f),
+                Note::Remark(remark) => visit_remark(event, remark, f),
                 Note::Protocol(name) => f("protocol", Value::Text(name)),
                 _ => {
                     f("offset", Value::Number(event.span.start));
@@ -76,6 +89,60 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
                 }
             }
         }
+    }
+}
+
+fn visit_ack(event: &Event, ack: &Ack, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("kind", Value::Text(ack.kind.word()));
+    f("offset", Value::Number(event.span.start));
+    f("bytes", Value::Number(ack.bytes.into()));
+    f("segments", Value::Number(ack.segments.into()));
+    if let Some(of) = ack.of {
+        f("of_packet", Value::Number(of.get()));
+        f("rtt_ns", Value::Number(u64::try_from(ack.rtt).unwrap_or(0)));
+    }
+    if let Some(window) = ack.window {
+        f("window", Value::Number(window.into()));
+    }
+}
+
+fn visit_delivered(
+    event: &Event,
+    delivered: &Delivered,
+    f: &mut impl FnMut(&'static str, Value<'_>),
+) {
+    f("kind", Value::Text(delivered.kind.word()));
+    f("of_packet", Value::Number(delivered.packet.get()));
+    let times = [
+        ("sent", delivered.sent),
+        ("seen", delivered.seen),
+        ("deliverable", delivered.deliverable),
+        ("acknowledged", event.time),
+    ];
+    for (name, time) in times {
+        f(name, Value::Octets(&time.rfc3339()));
+    }
+    let delay = event.time.since(delivered.seen);
+    f("delay_ns", Value::Number(u64::try_from(delay).unwrap_or(0)));
+}
+
+fn visit_remark(event: &Event, remark: &Remark, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    let wireshark: Vec<_> = remark.wireshark.words().collect();
+    f("wireshark", Value::Words(&wireshark));
+    f("reason", Value::Text(remark.why.text()));
+    f("offset", Value::Number(event.span.start));
+    f("length", Value::Number(event.span.len));
+    if remark.duplicate > 0 {
+        f("duplicate_ack_num", Value::Number(remark.duplicate.into()));
+    }
+    if let Some(of) = remark.of {
+        f("of_packet", Value::Number(of.get()));
+    }
+    if let Some(since) = remark.since.and_then(|since| u64::try_from(since).ok()) {
+        f("since_ns", Value::Number(since));
+    }
+    if let Some(bytes) = remark.in_flight {
+        f("bytes_in_flight", Value::Number(bytes.into()));
     }
 }
 

@@ -48,6 +48,7 @@ pub mod decode;
 pub mod engine;
 mod error;
 pub mod field;
+pub mod forge;
 pub mod model;
 pub mod proto;
 pub mod sink;

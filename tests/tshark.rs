@@ -3,9 +3,12 @@
 //! Skipped, aloud, where tshark is not installed; CI sets `WSCOPE_NEED_TSHARK`, and then it must be
 //! there. Where the two differ on a capture, the list below says why.
 
+mod common;
+
+use common::real::{captures, tshark_version};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use wscope::engine::run;
 use wscope::model::{Event, EventKind, Flow, Http, Limits, Loan, Sink, Ws};
@@ -24,6 +27,12 @@ const DIFFERENT: &[(&str, usize, &str)] = &[
         0,
         "tshark takes frames that the client sent before the 101 for more of HTTP",
     ),
+    (
+        "midstream",
+        0,
+        "tshark does not find WebSocket whose handshake was not captured",
+    ),
+    ("short-snaplen", 0, "tshark stops where the 101 was cut off"),
     (
         "violations",
         2,
@@ -179,40 +188,6 @@ fn the_same_frames_in_the_same_packets() {
         wrong.join("\n")
     );
     assert!(compared > 1700, "only {compared} frames were compared");
-}
-
-/// None where tshark is not installed, unless it has to be.
-fn tshark_version() -> Option<String> {
-    let Ok(output) = Command::new("tshark").arg("--version").output() else {
-        let needed = std::env::var_os("WSCOPE_NEED_TSHARK").is_some();
-        assert!(!needed, "tshark is not installed");
-        #[allow(clippy::print_stderr)] // a test that is skipped says so aloud
-        {
-            eprintln!("skipped: tshark is not installed");
-        }
-        return None;
-    };
-    Some(
-        String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .next()?
-            .to_owned(),
-    )
-}
-
-fn captures() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
-    let is_capture = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|ext| ext == "pcap" || ext == "pcapng")
-    };
-    let mut found: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(is_capture)
-        .collect();
-    found.sort();
-    found
 }
 
 /// What is only in the first list, and only in the second, counting how often.

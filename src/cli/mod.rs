@@ -32,6 +32,7 @@ pub fn main() -> ExitCode {
                 captures,
                 json: false,
                 events: Vec::new(),
+                acks: false,
             },
             common,
         ),

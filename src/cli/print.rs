@@ -19,11 +19,12 @@ pub fn run(args: &Print, common: Common) -> Done {
 
 fn into(args: &Print, sink: impl Sink) -> Done {
     let kinds = args.events.iter().map(|kind| kind.trim());
-    let mut sink = Only::new(kinds, sink).map_err(|word| {
+    let sink = Only::new(kinds, sink).map_err(|word| {
         anyhow!(
             "--events: no event is called {word:?}; there are {}",
             KINDS.join(", ")
         )
     })?;
+    let mut sink = sink.with_acks(args.acks);
     Ok(progress::run(&args.captures, &mut sink)?.errors)
 }

@@ -94,6 +94,8 @@ impl Fragments {
                         src: piece.key.src,
                         dst: piece.key.dst,
                         number: pile.number.unwrap_or(piece.number),
+                        ttl: 0,
+                        id: None,
                     };
                     Added::Whole(carried, pile.bytes)
                 }

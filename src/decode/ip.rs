@@ -31,6 +31,8 @@ pub(super) fn v4(bytes: &[u8], cut: u32) -> Result<Inner<'_>, Next<'_>> {
         src: IpAddr::V4(header.source_addr()),
         dst: IpAddr::V4(header.destination_addr()),
         number: header.protocol().0,
+        ttl: header.ttl(),
+        id: Some(header.identification()),
     };
     if !header.is_fragmenting_payload() {
         return Ok(Inner {
@@ -119,7 +121,13 @@ pub(super) fn v6(bytes: &[u8], cut: u32) -> Result<Inner<'_>, Next<'_>> {
         (number, rest) = (next, after);
     }
     Ok(Inner {
-        carried: Carried { src, dst, number },
+        carried: Carried {
+            src,
+            dst,
+            number,
+            ttl: header.hop_limit(),
+            id: None,
+        },
         bytes: rest,
         cut,
     })

@@ -195,6 +195,10 @@ struct Carried {
     src: IpAddr,
     dst: IpAddr,
     number: u8,
+    /// Hops it may still go; 0 where it came in fragments.
+    ttl: u8,
+    /// Its identification; none in IPv6, and where it came in fragments.
+    id: Option<u16>,
 }
 
 impl Carried {

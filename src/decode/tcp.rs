@@ -66,6 +66,8 @@ fn read<'a>(
         flags: Flags(flags),
         window: header.window_size(),
         options: options(header.options()),
+        ttl: carried.ttl,
+        ip_id: carried.id,
         payload,
         cut,
         payload_at: base.map(|base| payload.as_ptr().addr().wrapping_sub(base) as u32),

@@ -141,6 +141,7 @@ impl Sink for Find {
             joined: true,
             parts: false,
             stream: true,
+            acks: true,
         }
     }
 

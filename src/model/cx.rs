@@ -2,7 +2,7 @@
 
 use super::{
     Anomaly, ConnId, Dir, Event, EventId, EventKind, Flow, Limits, Loan, MessageRef, PacketNo,
-    Piece, SessionId, Sink, Span, Timestamp, Trust, Want, What,
+    Piece, SessionId, Sink, Space, Span, Timestamp, Trust, Want, What, Ws,
 };
 use std::borrow::Cow;
 use std::io;
@@ -32,6 +32,19 @@ pub struct Cx<'a> {
     pub sink: &'a mut dyn Sink,
     /// The first error that the sink had.
     pub error: &'a mut Option<io::Error>,
+    /// What was completed, for whoever follows its bytes; only where acknowledgements are wanted.
+    pub marks: Vec<Mark>,
+}
+
+/// Something that was completed, and the bytes that it rests on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// The event that says so.
+    pub event: EventId,
+    /// Its direction.
+    pub dir: Dir,
+    /// Its bytes, in the TCP stream.
+    pub span: Span,
 }
 
 /// Numbers that run on from packet to packet.
@@ -92,6 +105,16 @@ impl Cx<'_> {
             nth: self.counters.events,
         };
         self.counters.events = self.counters.events.saturating_add(1);
+        if self.want.acks
+            && let EventKind::Ws(Ws::Message(_)) = kind
+            && let (Some(dir), Space::Tcp) = (place.dir, place.span.space)
+        {
+            self.marks.push(Mark {
+                event: id,
+                dir,
+                span: place.span,
+            });
+        }
         let event = Event {
             id,
             packet: self.packet,

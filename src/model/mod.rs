@@ -14,6 +14,7 @@ mod event;
 mod flow;
 mod http;
 mod id;
+mod labels;
 mod limits;
 mod packet;
 mod segment;
@@ -25,18 +26,19 @@ mod time;
 mod ws;
 
 pub use counts::Counts;
-pub use cx::{Counters, Cx, Place};
+pub use cx::{Counters, Cx, Mark, Place};
 pub use event::{Anomaly, Event, EventKind, KINDS, What};
 pub use flow::{Dir, Endpoint, Flow};
 pub use http::{Header, Http, Request, Response, Version};
 pub use id::{ConnId, EventId, PacketNo, SessionId};
+pub use labels::{Label, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
 pub use packet::{Link, Packet};
 pub use segment::{Flags, Options, Segment};
 pub use sink::{Loan, MessageRef, Piece, Sink, Want};
 pub use span::{Space, Span, Trust};
 pub use stream::{End, Input};
-pub use tcp::{Handshake, Note, Syn, Tcp, TcpClose, TcpOpen};
+pub use tcp::{Ack, AckKind, Delivered, Handshake, How, Note, Syn, Tap, Tcp, TcpClose, TcpOpen};
 pub use time::Timestamp;
 pub use ws::{
     Close, CloseCode, Deflate, Frame, Kind, MaskingKey, Message, Opcode, Open, Refused, Side,

@@ -19,6 +19,10 @@ pub struct Segment<'a> {
     pub window: u16,
     /// The options that matter.
     pub options: Options,
+    /// Hops that the packet may still go (TTL, or hop limit); 0 where it came in fragments.
+    pub ttl: u8,
+    /// Identification of its IP packet; none in IPv6, and where it came in fragments.
+    pub ip_id: Option<u16>,
     /// The payload that was captured.
     pub payload: &'a [u8],
     /// Payload bytes that the packet had and the capture cut off, after `payload`.

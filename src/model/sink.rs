@@ -47,6 +47,8 @@ pub struct Want {
     pub parts: bool,
     /// Calls of [`Sink::stream`].
     pub stream: bool,
+    /// An event for every acknowledgement, and one for every message when it is acknowledged.
+    pub acks: bool,
 }
 
 /// An event's payload, lent for the length of a call.

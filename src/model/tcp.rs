@@ -1,6 +1,6 @@
 //! What happens to a connection.
 
-use super::{Dir, Options};
+use super::{Dir, Options, PacketNo, Remark, Timestamp};
 
 /// Something that happened to the connection itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +20,55 @@ pub struct TcpOpen {
     pub handshake: Handshake,
     /// Nanoseconds from the SYN to the ACK that completed the handshake (Wireshark's iRTT).
     pub initial_rtt: Option<i64>,
+    /// The part of it up to the SYN-ACK: the way from the tap to the server and back.
+    pub answered: i64,
+}
+
+impl TcpOpen {
+    /// Where the tap probably was.
+    #[must_use]
+    pub fn tap(&self) -> Option<Tap> {
+        self.initial_rtt
+            .map(|whole| Tap::of(self.answered, whole.saturating_sub(self.answered)))
+    }
+}
+
+/// Where the capture was taken, as the times of the handshake tell.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Tap {
+    /// Both ends are as near as on one host.
+    SameHost,
+    /// At the client.
+    NearClient,
+    /// At the server.
+    NearServer,
+    /// On the way.
+    Between,
+}
+
+impl Tap {
+    /// From the ways to the server and to the client, there and back, in nanoseconds.
+    fn of(server: i64, client: i64) -> Self {
+        /// There and back on one host, or on one short cable.
+        const NEAR: i64 = 300_000;
+        match (server, client) {
+            (..=NEAR, ..=NEAR) => Self::SameHost,
+            _ if server >= client.saturating_mul(8) => Self::NearClient,
+            _ if client >= server.saturating_mul(8) => Self::NearServer,
+            _ => Self::Between,
+        }
+    }
+
+    /// The words for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SameHost => "same host",
+            Self::NearClient => "near client",
+            Self::NearServer => "near server",
+            Self::Between => "between",
+        }
+    }
 }
 
 /// How much of the three-way handshake was captured.   RFC 9293 section 3.5
@@ -54,6 +103,53 @@ pub struct TcpClose {
     pub first: Dir,
     /// Payload bytes seen per direction, client to server first.
     pub bytes: [u64; 2],
+    /// Which of the ways to end it was.
+    pub how: How,
+    /// What of the connection was captured: 1 SYN, 2 SYN-ACK, 4 ACK, 8 data, 16 FIN, 32 RST.
+    pub completeness: u8,
+    /// Keep-alive probes, of both sides.
+    pub keep_alives: u32,
+}
+
+/// The ways in which a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum How {
+    /// FIN, ACK, FIN, ACK.
+    FourSegments,
+    /// The second FIN travels with the ACK of the first.
+    ThreeSegments,
+    /// Each side sent its FIN before it saw the other's.
+    Simultaneous,
+    /// One side said FIN, and the other sent data for a while longer.
+    HalfClose,
+    /// RST instead of a SYN-ACK.
+    Refused,
+    /// RST while both sides were still open.
+    Abort,
+    /// RST after the same side's FIN: data came that nobody would read.
+    UnreadData,
+    /// RST in answer to a segment: the peer no longer knew the connection.
+    HalfOpen,
+    /// RST that came another way than its sender's segments: its TTL differs.
+    Middlebox,
+}
+
+impl How {
+    /// The words for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::FourSegments => "four segments",
+            Self::ThreeSegments => "three segments",
+            Self::Simultaneous => "simultaneous",
+            Self::HalfClose => "half-close",
+            Self::Refused => "refused",
+            Self::Abort => "abort",
+            Self::UnreadData => "unread data",
+            Self::HalfOpen => "half-open",
+            Self::Middlebox => "middlebox",
+        }
+    }
 }
 
 /// A segment worth a line on the timeline.
@@ -67,14 +163,12 @@ pub enum Note {
     Fin,
     /// The sender gave up the connection.
     Rst,
-    /// A probe whether the peer is still there: no new byte.   RFC 9293 section 3.8.4
-    KeepAlive,
-    /// The answer to it.
-    KeepAliveAck,
-    /// Bytes that had been captured before.
-    Retransmission,
-    /// Bytes that came after later ones.
-    OutOfOrder,
+    /// Not ordinary: sent again, out of order, a probe, a repeated acknowledgement, …
+    Remark(Remark),
+    /// An acknowledgement; only where they are wanted.
+    Ack(Ack),
+    /// A message's last byte was acknowledged; only where acknowledgements are wanted.
+    Delivered(Delivered),
     /// What the first bytes look like, where it is nothing that is decoded further.
     Protocol(&'static str),
 }
@@ -88,10 +182,9 @@ impl Note {
             Self::SynAck(_) => "syn_ack",
             Self::Fin => "fin",
             Self::Rst => "rst",
-            Self::KeepAlive => "keep_alive",
-            Self::KeepAliveAck => "keep_alive_ack",
-            Self::Retransmission => "retransmission",
-            Self::OutOfOrder => "out_of_order",
+            Self::Ack(_) => "ack",
+            Self::Delivered(_) => "acknowledged",
+            Self::Remark(remark) => remark.label.word(),
             Self::Protocol(_) => "protocol",
         }
     }
@@ -127,4 +220,74 @@ impl Syn {
             timestamps: options.timestamps.is_some(),
         }
     }
+}
+
+/// An acknowledgement that says something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ack {
+    /// Of what kind it is.
+    pub kind: AckKind,
+    /// How much further it goes than the one before, bytes; SYN and FIN count as one.
+    pub bytes: u32,
+    /// How many segments it confirms.
+    pub segments: u32,
+    /// The packet that ends exactly where it does.
+    pub of: Option<PacketNo>,
+    /// Nanoseconds since that packet.
+    pub rtt: i64,
+    /// The window it offers, scaled; none where the scale is not known.
+    pub window: Option<u32>,
+}
+
+/// Kinds of acknowledgement.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum AckKind {
+    /// It travels with data.
+    Piggybacked,
+    /// It travels alone, at once, for one segment.
+    Pure,
+    /// It travels alone, and waited for company.
+    Delayed,
+    /// It confirms more than one segment.
+    Cumulative,
+    /// It confirms more than two full segments: offload, or ACKs thinned out on the way.
+    Stretch,
+    /// It repeats the one before: bytes came out of order.
+    Duplicate,
+    /// It brings nothing but another window.
+    WindowUpdate,
+    /// It answers a probe.
+    ProbeAnswer,
+}
+
+impl AckKind {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Piggybacked => "piggybacked",
+            Self::Pure => "pure",
+            Self::Delayed => "delayed",
+            Self::Cumulative => "cumulative",
+            Self::Stretch => "stretch",
+            Self::Duplicate => "duplicate",
+            Self::WindowUpdate => "window_update",
+            Self::ProbeAnswer => "probe_answer",
+        }
+    }
+}
+
+/// A message's last byte was acknowledged: the four times of its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Delivered {
+    /// Of what kind the acknowledgement is.
+    pub kind: AckKind,
+    /// The packet that carried the message's last byte.
+    pub packet: PacketNo,
+    /// When its first byte was captured.
+    pub sent: Timestamp,
+    /// When its last byte was captured.
+    pub seen: Timestamp,
+    /// When all bytes before that one were there as well.
+    pub deliverable: Timestamp,
 }

@@ -7,6 +7,7 @@ use std::io;
 #[derive(Debug)]
 pub struct Only<S> {
     kinds: Vec<&'static str>,
+    acks: bool,
     sink: S,
 }
 
@@ -28,7 +29,17 @@ impl<S: Sink> Only<S> {
                 return Err(word);
             }
         }
-        Ok(Self { kinds, sink })
+        Ok(Self {
+            kinds,
+            acks: false,
+            sink,
+        })
+    }
+
+    /// The same, with an event for every acknowledgement if `acks`.
+    #[must_use]
+    pub fn with_acks(self, acks: bool) -> Self {
+        Self { acks, ..self }
     }
 
     /// The sink behind.
@@ -48,6 +59,7 @@ impl<S: Sink> Sink for Only<S> {
         let want = self.sink.want();
         Want {
             joined: want.joined && messages,
+            acks: want.acks || self.acks,
             ..want
         }
     }

@@ -116,6 +116,7 @@ impl Line {
             Value::Base64(bytes) => self.base64(bytes),
             Value::Octets(bytes) => self.string(&String::from_utf8_lossy(bytes)),
             Value::Texts(texts) => self.list(texts, |line, text| line.string(text)),
+            Value::Words(words) => self.list(words, |line, word| line.plain_text(word)),
             Value::Ranges(ranges) => self.list(ranges, Self::range),
             Value::Headers(headers) => self.list(headers, Self::header),
         }

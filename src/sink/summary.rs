@@ -3,8 +3,8 @@
 use super::escape::{Escaped, quote};
 use crate::field;
 use crate::model::{
-    Anomaly, Close, CloseCode, Event, EventKind, Flow, Frame, Http, Kind, Loan, Message, Note,
-    Open, Refused, Syn, Tcp, TcpClose, TcpOpen, Trust, Ws,
+    Ack, AckKind, Anomaly, Close, CloseCode, Event, EventKind, Flow, Frame, Http, Kind, Label,
+    Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose, TcpOpen, Trust, Why, Ws,
 };
 use std::fmt::Write as _;
 
@@ -49,8 +49,9 @@ fn tcp_close(out: &mut String, close: &TcpClose) -> Written {
     let how = if close.reset { "reset" } else { "closed" };
     write!(
         out,
-        "TCP {how} by the {}; {c2s} bytes up, {s2c} bytes down",
-        close.first.sender()
+        "TCP {how} by the {} ({}); {c2s} bytes up, {s2c} bytes down",
+        close.first.sender(),
+        close.how.word()
     )
 }
 
@@ -67,11 +68,85 @@ fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Writte
         }
         Note::Fin => write!(out, "FIN after {} bytes", span.start),
         Note::Rst => write!(out, "RST"),
-        Note::KeepAlive => write!(out, "TCP keep-alive probe"),
-        Note::KeepAliveAck => write!(out, "TCP keep-alive answer"),
-        Note::Retransmission => write!(out, "retransmission of {} bytes", span.len),
-        Note::OutOfOrder => write!(out, "out of order: {} bytes fill a hole", span.len),
-        Note::Protocol(name) => write!(out, "not HTTP: {name}"),
+        Note::Ack(ack) => self::ack(out, ack, event),
+        Note::Delivered(it) => write!(
+            out,
+            "acknowledged: last byte seen in packet {}, {} before; {} later deliverable",
+            it.packet.get(),
+            Duration(event.time.since(it.seen)),
+            Duration(it.deliverable.since(it.seen)),
+        ),
+        Note::Remark(remark) => self::remark(out, remark, event),
+        Note::Protocol(name) => write!(out, "{name}: not looked into"),
+    }
+}
+
+fn ack(out: &mut String, ack: &Ack, event: &Event) -> Written {
+    let kind = match ack.kind {
+        AckKind::WindowUpdate => "window update",
+        AckKind::ProbeAnswer => "probe answered",
+        kind => kind.word(),
+    };
+    write!(out, "ACK {}, {kind}", event.span.start)?;
+    if ack.bytes > 0 {
+        write!(out, ": {} bytes, {} segments", ack.bytes, ack.segments)?;
+    }
+    if let Some(of) = ack.of {
+        write!(out, ", packet {} after {}", of.get(), Duration(ack.rtt))?;
+    }
+    match ack.window {
+        Some(window) => write!(out, "; window {window}"),
+        None => Ok(()),
+    }
+}
+
+fn remark(out: &mut String, remark: &Remark, event: &Event) -> Written {
+    let len = event.span.len;
+    match remark.label {
+        Label::Hole => write!(out, "bytes missing before {}", event.span.start)?,
+        Label::Reordered => write!(out, "reordered: {len} bytes fill a hole")?,
+        Label::FilledLate => write!(
+            out,
+            "filled late: {len} bytes, lost before the capture and sent again"
+        )?,
+        Label::FastRetransmission => write!(out, "fast retransmission of {len} bytes")?,
+        Label::TimeoutRetransmission => {
+            write!(out, "retransmission of {len} bytes after a timeout")?
+        }
+        Label::SpuriousRetransmission => write!(out, "needless retransmission of {len} bytes")?,
+        Label::Retransmission if remark.why == Why::SameFlags => write!(out, "SYN or FIN again")?,
+        Label::Retransmission => write!(out, "retransmission of {len} bytes")?,
+        Label::Copy => write!(out, "the packet before, captured twice")?,
+        Label::NewData => write!(out, "{len} new bytes")?,
+        Label::KeepAlive => write!(out, "TCP keep-alive probe")?,
+        Label::KeepAliveAck => write!(out, "TCP keep-alive answer")?,
+        Label::ZeroWindowProbe => write!(out, "probe into the closed window")?,
+        Label::ZeroWindowProbeAck => {
+            write!(out, "window still closed, says the answer to the probe")?
+        }
+        Label::DuplicateAck => {
+            write!(out, "duplicate ACK #{}", remark.duplicate)?;
+            match remark.why {
+                Why::Selective => write!(out, ": bytes are missing")?,
+                Why::TwiceReceived => write!(out, ": bytes came twice")?,
+                _ => {}
+            }
+        }
+        Label::AckOfUnseen => write!(out, "ACK of bytes that were not captured")?,
+        Label::WindowUpdate => write!(out, "window update")?,
+        Label::WindowFull => write!(out, "the receiver's window is full with these {len} bytes")?,
+        Label::ZeroWindow => write!(out, "window closed: its sender can take nothing more")?,
+        Label::Silence => write!(out, "silence: nothing answers the retransmissions")?,
+        Label::ReusedPorts => write!(out, "the ports of an earlier connection again")?,
+    }
+    match remark.since {
+        Some(since) => write!(
+            out,
+            ", {} after packet {}",
+            Duration(since),
+            remark.of.map_or(0, |of| of.get())
+        ),
+        None => Ok(()),
     }
 }
 
@@ -110,6 +185,9 @@ fn ws_open(out: &mut String, open: &Open) -> Written {
     write!(out, "WebSocket session {} opens", open.session)?;
     if let Some(uri) = &open.uri {
         write!(out, ": {}", Cut(uri))?;
+    }
+    if let Some(version @ ("7" | "8")) = open.version.as_deref() {
+        write!(out, ", draft version {version}")?;
     }
     if let Some(subprotocol) = &open.subprotocol {
         write!(out, ", subprotocol {}", Cut(subprotocol))?;

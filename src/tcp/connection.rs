@@ -1,9 +1,14 @@
 //! One connection: how it begins, what its segments are, how it ends.
 
+use super::acks::{self, Acks};
+use super::evidence::{Facts, Trace};
+use super::labels::{Labels, Look, above as above_seq};
 use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
+use crate::model::Why;
 use crate::model::{
-    ConnId, Cx, Dir, End, Endpoint, EventKind, Flow, Handshake, Input, Loan, Note, PacketNo, Piece,
-    Place, Segment, Span, Syn, Tcp, TcpClose, TcpOpen, Timestamp, Trust, What,
+    ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input, Label, Loan,
+    Note, PacketNo, Piece, Place, Remark, Segment, Span, Syn, Tcp, TcpClose, TcpOpen, Timestamp,
+    Trust, What, Wireshark,
 };
 
 /// A TCP connection, from its first captured segment to its end.   RFC 9293
@@ -16,15 +21,27 @@ pub struct Connection {
     /// False while only a guess tells the client from the server.
     oriented: bool,
     sides: [Half; 2],
+    labels: Labels,
+    /// Only where acknowledgements are wanted.
+    acks: Option<Box<Acks>>,
     /// The first packet, and when it came.
     first: (PacketNo, Timestamp),
     last: Timestamp,
     opened: bool,
     /// Who sent the first FIN.
     closing: Option<Dir>,
+    /// How it ends, as far as that is known.
+    how: Option<How>,
+    /// Keep-alive probes, of both sides.
+    keep_alives: u32,
     ended: bool,
     /// Data after the end was already spoken of.
     said_late: bool,
+    /// The event that last spoke of the connection as a whole, or of the connection before it
+    /// between the same ends.
+    told: Option<EventId>,
+    /// There was a connection before it between the same ends.
+    reuses: bool,
 }
 
 /// What is kept per direction.
@@ -33,10 +50,19 @@ struct Half {
     ledger: Ledger,
     /// The initial sequence number and when it came, where the SYN was captured.
     syn: Option<(u32, Timestamp)>,
+    /// The largest segment that it takes, where its SYN says so.
+    mss: Option<u16>,
     /// Payload bytes captured, each time they came.
     bytes: u64,
-    /// The last segment was a keep-alive probe.
-    probed: bool,
+    trace: Trace,
+    /// The last segment was a keep-alive probe, and this event said so.
+    probed: Option<EventId>,
+    /// Its last segment, and when it came.
+    heard: Option<(PacketNo, Timestamp)>,
+    /// Segments sent again since the other side was heard.
+    repeated: u32,
+    /// The TTL of its first segment; 0 before it.
+    ttl: u8,
     /// The layer above has been told that this direction ended.
     told_end: bool,
 }
@@ -90,13 +116,27 @@ impl Connection {
             flow,
             oriented: known.is_some(),
             sides: Default::default(),
+            labels: Labels::default(),
+            acks: None,
             first: (packet, time),
             last: time,
             opened: false,
             closing: None,
+            how: None,
+            keep_alives: 0,
             ended: false,
             said_late: false,
+            told: None,
+            reuses: false,
         }
+    }
+
+    /// Says that it has the ends of an earlier connection.
+    #[must_use]
+    pub fn after(mut self, earlier: &Self) -> Self {
+        self.reuses = true;
+        self.told = earlier.told;
+        self
     }
 
     /// Whether it is over; segments that still come belong to it.
@@ -127,6 +167,7 @@ impl Connection {
                 server: self.flow.client,
             };
             self.sides.swap(0, 1);
+            self.labels.swap();
         }
         self.oriented = true;
     }
@@ -160,33 +201,65 @@ impl Connection {
     pub fn segment(&mut self, segment: &Segment<'_>, cx: &mut Cx<'_>, above: &mut impl Above) {
         let dir = self.dir(segment.src);
         self.last = cx.time;
-        if self.ended {
-            return self.after_the_end(segment, dir, cx);
+        let mut look = self.labels.look(segment, dir, cx.packet, cx.time);
+        if std::mem::take(&mut self.reuses) {
+            look.labels |= Wireshark::REUSED_PORTS;
         }
+        if self.ended {
+            return self.after_the_end(segment, &look, dir, cx);
+        }
+        let fin_acked = dir.flip().of(&self.sides).ledger.fin_acked();
+        if fin_acked && !segment.is_empty() && look.labels.is_empty() {
+            self.how = Some(How::HalfClose);
+        }
+        self.hear(segment, dir, cx);
+        let again = self.again(segment, dir);
         if segment.flags.syn() {
             self.syn(segment, dir, cx);
         }
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
-        let probe = self.probe(segment, dir, cx);
+        let probe = self.probe(segment, dir);
+        let empty = segment.is_empty() || probe;
+        let mut label = None;
+        if empty {
+            let facts = Facts {
+                probe,
+                again,
+                ..self.facts(segment, dir, cx)
+            };
+            let said = self.remark(segment, &look, &facts, dir, cx);
+            label = said.map(|(_, label)| label);
+            dir.of_mut(&mut self.sides).probed = said.filter(|_| probe).map(|(id, _)| id);
+        } else {
+            dir.of_mut(&mut self.sides).probed = None;
+        }
+        dir.flip().of_mut(&mut self.sides).probed = None;
         self.open(segment, dir, cx);
         if segment.flags.ack() {
-            dir.flip()
-                .of_mut(&mut self.sides)
-                .ledger
-                .acknowledge(segment.ack);
+            let half = dir.flip().of_mut(&mut self.sides);
+            half.ledger.acknowledge(segment.ack);
+            half.trace.close(segment.ack);
             self.drain(dir.flip(), cx, above);
         }
-        if !segment.is_empty() && !probe {
-            self.payload(segment, seq, dir, cx, above);
+        if !empty {
+            self.payload(segment, &look, seq, dir, cx, above);
         }
         if segment.flags.fin() {
-            self.fin(segment, seq, dir, cx);
+            self.fin(segment, seq, fin_acked, dir, cx);
+            // What the other side said before is what these last bytes may have waited for.
+            dir.flip().of_mut(&mut self.sides).ledger.hurry();
+            self.drain(dir.flip(), cx, above);
             self.drain(dir, cx, above);
         }
         if segment.flags.rst() {
+            self.how = Some(self.why_reset(segment, dir));
             self.reset(segment, dir, cx, above);
         } else {
             self.close_if_done(cx);
+        }
+        // Last, so that the names of the other events do not depend on what is wanted.
+        if cx.want.acks {
+            self.tell_acks(segment, &look, label, dir, cx);
         }
     }
 
@@ -205,6 +278,7 @@ impl Connection {
         if !self.oriented && !self.opened {
             self.say_open(Handshake::None, None, cx);
         }
+        self.silence(cx);
         self.ended = true;
         self.end_above(End::Open, cx, above);
     }
@@ -214,9 +288,10 @@ impl Connection {
         let syn = Syn::new(segment.seq, segment.window, &segment.options);
         side.ledger.start(segment.seq.wrapping_add(1));
         if side.syn.is_some() {
-            return note(dir, Span::default(), Note::Retransmission, cx);
+            return;
         }
         side.syn = Some((segment.seq, cx.time));
+        side.mss = segment.options.mss;
         let kind = if segment.flags.ack() {
             Note::SynAck(syn)
         } else {
@@ -241,14 +316,14 @@ impl Connection {
             _ if quiet && dir == Dir::S2c => return,
             _ => Handshake::Partial,
         };
-        let initial_rtt = match (handshake, client.syn) {
-            (Handshake::Full, Some((_, at))) => Some(cx.time.since(at)),
+        let syn_ack = match handshake {
+            Handshake::Full => server.syn.map(|(_, at)| at),
             _ => None,
         };
-        self.say_open(handshake, initial_rtt, cx);
+        self.say_open(handshake, syn_ack, cx);
     }
 
-    fn say_open(&mut self, handshake: Handshake, initial_rtt: Option<i64>, cx: &mut Cx<'_>) {
+    fn say_open(&mut self, handshake: Handshake, syn_ack: Option<Timestamp>, cx: &mut Cx<'_>) {
         self.opened = true;
         let trust = if handshake == Handshake::Full {
             Trust::Seen
@@ -260,36 +335,186 @@ impl Connection {
             trust,
             ..Place::default()
         };
+        let initial_rtt = syn_ack.and(self.labels.initial_rtt());
+        let client = syn_ack.map_or(0, |at| cx.time.since(at));
+        let answered = initial_rtt.map_or(0, |whole| whole.saturating_sub(client));
         let open = TcpOpen {
             handshake,
             initial_rtt,
+            answered,
         };
-        cx.emit(place, EventKind::Tcp(Tcp::Open(open)), Loan::default());
+        let id = cx.emit(place, EventKind::Tcp(Tcp::Open(open)), Loan::default());
+        self.told = Some(id);
     }
 
-    /// Recognises a keep-alive probe and its answer; true for a probe, whose byte is not data.
-    fn probe(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) -> bool {
+    /// Notes that a side was heard.
+    fn hear(&mut self, segment: &Segment<'_>, dir: Dir, cx: &Cx<'_>) {
+        let side = dir.of_mut(&mut self.sides);
+        side.heard = Some((cx.packet, cx.time));
+        if side.ttl == 0 {
+            side.ttl = segment.ttl;
+        }
+        dir.flip().of_mut(&mut self.sides).repeated = 0;
+    }
+
+    /// Why a side sent RST.
+    fn why_reset(&self, segment: &Segment<'_>, dir: Dir) -> How {
+        let (side, other) = (dir.of(&self.sides), dir.flip().of(&self.sides));
+        if !self.opened && side.syn.is_none() && other.syn.is_some() {
+            How::Refused
+        } else if segment.ttl.abs_diff(side.ttl) > 1 && segment.ttl != 0 {
+            How::Middlebox
+        } else if self.closing == Some(dir) {
+            How::UnreadData
+        } else if self.closing.is_none() && !segment.flags.ack() {
+            How::HalfOpen
+        } else {
+            How::Abort
+        }
+    }
+
+    /// Says that a side was not answered any more, at the end of the capture.
+    fn silence(&self, cx: &mut Cx<'_>) {
+        for dir in Dir::BOTH {
+            let (side, other) = (dir.of(&self.sides), dir.flip().of(&self.sides));
+            if side.repeated == 0 {
+                continue;
+            }
+            let remark = Remark {
+                label: Label::Silence,
+                why: Why::Unanswered,
+                wireshark: Wireshark::default(),
+                duplicate: 0,
+                in_flight: self.labels.in_flight(dir),
+                of: other.heard.map(|(packet, _)| packet),
+                since: other.heard.map(|(_, at)| cx.time.since(at)),
+            };
+            let at = side.ledger.extent();
+            let place = Place::at(dir.flip(), Span::tcp(at, 0));
+            let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
+            cx.emit(place, kind, Loan::default());
+        }
+    }
+
+    /// Whether a segment is a keep-alive probe, whose byte is not data.
+    fn probe(&self, segment: &Segment<'_>, dir: Dir) -> bool {
         let flags = segment.flags;
-        if flags.syn() || flags.fin() || flags.rst() {
-            return false;
-        }
+        let plain = !flags.syn() && !flags.fin() && !flags.rst();
+        plain
+            && self.opened
+            && segment.len() <= 1
+            && dir.of(&self.sides).ledger.is_probe(segment.seq)
+    }
+
+    /// Whether SYN or FIN is set, and was before.
+    fn again(&self, segment: &Segment<'_>, dir: Dir) -> bool {
         let side = dir.of(&self.sides);
-        let at = u64::try_from(side.ledger.offset(segment.seq)).unwrap_or(0);
-        let is_probe = self.opened && segment.len() <= 1 && side.ledger.is_probe(segment.seq);
-        let is_answer = segment.is_empty() && dir.flip().of(&self.sides).probed;
-        if is_probe {
-            note(dir, Span::tcp(at, 0), Note::KeepAlive, cx);
-        } else if is_answer {
-            note(dir, Span::tcp(at, 0), Note::KeepAliveAck, cx);
+        segment.flags.syn() && side.syn.is_some() || segment.flags.fin() && side.ledger.has_fin()
+    }
+
+    /// What of a segment's payload had been seen, without taking it.
+    fn seen_again(&self, segment: &Segment<'_>, dir: Dir) -> Option<Seen> {
+        let ledger = &dir.of(&self.sides).ledger;
+        (!segment.is_empty()).then(|| ledger.look(segment.seq, segment.len()))
+    }
+
+    /// What the other direction, and the past, say of a segment.
+    fn facts(&self, segment: &Segment<'_>, dir: Dir, cx: &Cx<'_>) -> Facts {
+        let sent = self.labels.sent(dir, segment.seq, cx.packet);
+        Facts {
+            answer: segment.is_empty() && dir.flip().of(&self.sides).probed.is_some(),
+            closed: self.labels.closed(dir.flip()),
+            asked: self.labels.asks_for(dir.flip(), segment.seq),
+            before: sent.map(|sent| (sent.packet, sent.time)),
+            rtt: self.labels.initial_rtt(),
+            now: cx.time,
+            ..Facts::default()
         }
-        dir.of_mut(&mut self.sides).probed = is_probe;
-        dir.flip().of_mut(&mut self.sides).probed = false;
-        is_probe
+    }
+
+    /// Says what was not ordinary about a segment.
+    fn remark(
+        &mut self,
+        segment: &Segment<'_>,
+        look: &Look,
+        facts: &Facts,
+        dir: Dir,
+        cx: &mut Cx<'_>,
+    ) -> Option<(EventId, Label)> {
+        let side = dir.of(&self.sides);
+        let (mut remark, hole) = side.trace.judge(segment, look, facts)?;
+        let other = dir.flip().of(&self.sides);
+        let about = match remark.label {
+            Label::KeepAliveAck | Label::ZeroWindowProbeAck => other.probed,
+            Label::DuplicateAck => other.trace.hole_at(segment.ack),
+            Label::ReusedPorts => self.told,
+            _ => hole,
+        };
+        let at = u64::try_from(side.ledger.offset(segment.seq)).unwrap_or(0);
+        let span = match facts.seen {
+            Some(_) => Span::tcp(at, segment.len()),
+            None => Span::tcp(at, 0),
+        };
+        if facts.seen.is_some() {
+            remark.in_flight = self.labels.in_flight(dir);
+        }
+        let place = Place {
+            about,
+            ..Place::at(dir, span)
+        };
+        let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
+        let id = cx.emit(place, kind, Loan::default());
+        match remark.label {
+            Label::KeepAlive => self.keep_alives += 1,
+            Label::Retransmission | Label::TimeoutRetransmission | Label::FastRetransmission => {
+                dir.of_mut(&mut self.sides).repeated += 1;
+            }
+            _ => {}
+        }
+        Some((id, remark.label))
+    }
+
+    /// Names the acknowledgement that a segment carries, and says what messages it confirms.
+    fn tell_acks(
+        &mut self,
+        segment: &Segment<'_>,
+        look: &Look,
+        label: Option<Label>,
+        dir: Dir,
+        cx: &mut Cx<'_>,
+    ) {
+        let book = self.acks.get_or_insert_default();
+        for mark in std::mem::take(&mut cx.marks) {
+            book.message(
+                mark.dir,
+                mark.event,
+                mark.span.start,
+                mark.span.end(),
+                cx.time,
+            );
+        }
+        let Some(ack) = acks::name(segment, look, label, dir.of(&self.sides).mss) else {
+            return;
+        };
+        let other = dir.flip();
+        let to = other.of(&self.sides).ledger.offset(segment.ack);
+        let to = u64::try_from(to).unwrap_or(0);
+        let note = |note| EventKind::Tcp(Tcp::Note(note));
+        let place = Place::at(dir, Span::tcp(to, 0));
+        cx.emit(place, note(Note::Ack(ack)), Loan::default());
+        while let Some((event, delivered)) = book.delivered(other, to, ack.kind) {
+            let place = Place {
+                about: Some(event),
+                ..place
+            };
+            cx.emit(place, note(Note::Delivered(delivered)), Loan::default());
+        }
     }
 
     fn payload(
         &mut self,
         segment: &Segment<'_>,
+        look: &Look,
         seq: u32,
         dir: Dir,
         cx: &mut Cx<'_>,
@@ -297,9 +522,30 @@ impl Connection {
     ) {
         let side = dir.of_mut(&mut self.sides);
         side.bytes += segment.payload.len() as u64;
+        let top = side.ledger.top();
         let arrival = side
             .ledger
             .arrive(seq, segment.payload, segment.cut, cx.packet);
+        let hole = top.filter(|&top| arrival.seen == Seen::New && above_seq(seq, top));
+        let ordinary = arrival.seen == Seen::New && hole.is_none() && look.labels.is_empty();
+        if !ordinary {
+            let facts = Facts {
+                seen: Some(arrival.seen),
+                behind: hole.is_some(),
+                ..self.facts(segment, dir, cx)
+            };
+            let said = self.remark(segment, look, &facts, dir, cx);
+            if let Some(start) = hole {
+                let trace = &mut dir.of_mut(&mut self.sides).trace;
+                let event = said.map(|(id, _)| id);
+                trace.open(start, segment, cx.packet, cx.time, event);
+            }
+        }
+        dir.of_mut(&mut self.sides).trace.keep(segment);
+        if cx.want.acks {
+            let book = self.acks.get_or_insert_default();
+            book.arrived(dir, arrival.at, segment.len(), cx.packet, cx.time);
+        }
         self.describe(&arrival, segment, dir, cx);
         if let Some((at, bytes)) = arrival.now {
             cx.stream(Piece {
@@ -326,9 +572,7 @@ impl Connection {
     fn describe(&self, arrival: &Arrival<'_>, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
         let span = Span::tcp(arrival.at, segment.payload.len() as u64);
         match arrival.seen {
-            Seen::New => {}
-            Seen::FillsHole => note(dir, span, Note::OutOfOrder, cx),
-            Seen::Partly | Seen::Before => note(dir, span, Note::Retransmission, cx),
+            Seen::New | Seen::FillsHole | Seen::Partly | Seen::Before => {}
             Seen::Late => {
                 let text =
                     "bytes of a hole that had been given up came after all; they are not decoded";
@@ -386,19 +630,26 @@ impl Connection {
         }
     }
 
-    fn fin(&mut self, segment: &Segment<'_>, seq: u32, dir: Dir, cx: &mut Cx<'_>) {
+    /// Takes FIN; `acked` says whether the other side's had been acknowledged before.
+    fn fin(&mut self, segment: &Segment<'_>, seq: u32, acked: bool, dir: Dir, cx: &mut Cx<'_>) {
+        let first = self.closing.is_some_and(|first| first != dir);
+        let merged = dir.flip().of(&self.sides).ledger.fin_acked();
         let side = dir.of_mut(&mut self.sides);
         let at = seq.wrapping_add(segment.len() as u32);
         let offset = u64::try_from(side.ledger.offset(at)).unwrap_or(0);
         let again = side.ledger.has_fin();
         side.ledger.fin(at);
         self.closing.get_or_insert(dir);
-        let kind = if again {
-            Note::Retransmission
-        } else {
-            Note::Fin
-        };
-        note(dir, Span::tcp(offset, 0), kind, cx);
+        if first && !again && self.how.is_none() {
+            self.how = Some(match (acked, merged) {
+                (true, _) => How::FourSegments,
+                (false, true) => How::ThreeSegments,
+                (false, false) => How::Simultaneous,
+            });
+        }
+        if !again {
+            note(dir, Span::tcp(offset, 0), Note::Fin, cx);
+        }
     }
 
     fn reset(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>, above: &mut impl Above) {
@@ -431,12 +682,16 @@ impl Connection {
             reset,
             first: self.closing.unwrap_or(Dir::C2s),
             bytes: [client.ledger.extent(), server.ledger.extent()],
+            how: self.how.unwrap_or(How::FourSegments),
+            completeness: self.labels.completeness(),
+            keep_alives: self.keep_alives,
         };
         let place = Place {
             first: Some(self.first.0),
             ..Place::default()
         };
-        cx.emit(place, EventKind::Tcp(Tcp::Close(close)), Loan::default());
+        let id = cx.emit(place, EventKind::Tcp(Tcp::Close(close)), Loan::default());
+        self.told = Some(id);
     }
 
     fn end_above(&mut self, end: End, cx: &mut Cx<'_>, above: &mut impl Above) {
@@ -448,7 +703,15 @@ impl Connection {
         }
     }
 
-    fn after_the_end(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
+    fn after_the_end(&mut self, segment: &Segment<'_>, look: &Look, dir: Dir, cx: &mut Cx<'_>) {
+        if !look.labels.is_empty() {
+            let facts = Facts {
+                seen: self.seen_again(segment, dir),
+                again: self.again(segment, dir),
+                ..self.facts(segment, dir, cx)
+            };
+            self.remark(segment, look, &facts, dir, cx);
+        }
         if segment.flags.rst() {
             return note(dir, Span::default(), Note::Rst, cx);
         }

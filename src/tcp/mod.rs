@@ -21,10 +21,16 @@
     )
 )]
 
+mod acks;
 mod connection;
+mod evidence;
+mod labels;
 mod ledger;
 mod table;
+mod unacked;
 
 pub use connection::{Above, Connection};
+pub use labels::{Labels, Look};
 pub use ledger::{Arrival, Ledger, Lost, Ready, Seen};
 pub use table::{Key, Table};
+pub use unacked::Sent;
