@@ -6,7 +6,7 @@
 //! ```
 
 use crate::tui::app::{App, Pane};
-use crate::tui::canvas::{count, fill, put, put_right, size, span};
+use crate::tui::canvas::{count, fill, put, put_right, rule, size, span};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr as _;
@@ -92,8 +92,9 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
 }
 
 fn head(app: &App, widths: Widths, area: Rect, buf: &mut Buffer) {
-    let style = app.theme.heading(app.focus == Pane::Connections);
-    fill(buf, (area.x, area.y), area.right(), "─", style);
+    let focused = app.focus == Pane::Connections;
+    let style = app.theme.heading(focused);
+    fill(buf, (area.x, area.y), area.right(), rule(focused), style);
     let name = format!(" {} ", count(app.index.tracks().len() as u64, "connection"));
     put(buf, (area.x + 2, area.y), area.right(), &name, style);
     let mut end = area.right().saturating_sub(1);
