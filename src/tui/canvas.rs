@@ -1,5 +1,6 @@
 //! Writing text into a rectangle: what does not fit is cut, and nothing else can get through.
 
+use super::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -53,13 +54,21 @@ pub fn fill(buf: &mut Buffer, (x, y): (u16, u16), end: u16, with: &str, style: S
     }
 }
 
-/// The head line of a pane: `─ name ────── notes ─`. Answers with the rectangle below.
-pub fn heading(buf: &mut Buffer, area: Rect, name: &str, notes: &str, style: Style) -> Rect {
+/// The head line of a pane: `─ name ────── notes ─`, heavy where the keys are. Answers with the rectangle below.
+pub fn heading(
+    buf: &mut Buffer,
+    area: Rect,
+    name: &str,
+    notes: &str,
+    theme: Theme,
+    focused: bool,
+) -> Rect {
     if area.is_empty() {
         return area;
     }
     let (y, end) = (area.y, area.right());
-    fill(buf, (area.x, y), end, "─", style);
+    let style = theme.heading(focused);
+    fill(buf, (area.x, y), end, rule(focused), style);
     let after = put(buf, (area.x + 2, y), end, &format!(" {name} "), style);
     if !notes.is_empty() {
         put_right(
@@ -75,6 +84,11 @@ pub fn heading(buf: &mut Buffer, area: Rect, name: &str, notes: &str, style: Sty
         height: area.height - 1,
         ..area
     }
+}
+
+/// The stroke of a head line.
+pub fn rule(focused: bool) -> &'static str {
+    if focused { "━" } else { "─" }
 }
 
 /// As much of a text as `width` columns hold.

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr as _;
 use wscope::engine;
 use wscope::model::{Event, Flow, Limits, Loan, Sink, Want};
-use wscope::sink::preview;
 use wscope::source::Capture;
 
 pub const SMALL: (u16, u16) = (80, 24);
@@ -103,27 +102,27 @@ impl Bench {
 /// What loading a capture sends, in batches of so many events.
 pub fn messages(path: &Path, batch: usize) -> Vec<Msg> {
     let mut capture = Capture::open([path]).unwrap();
-    let mut sink = Kept(Vec::new());
+    let mut sink = Kept {
+        size: batch,
+        batch: Batch::default(),
+        done: Vec::new(),
+    };
     let run = engine::run(&mut capture, Limits::default(), &mut sink, |_, _| true).unwrap();
-    let mut messages = Vec::new();
-    let mut events = sink.0.into_iter().peekable();
-    while events.peek().is_some() {
-        let events = events.by_ref().take(batch).collect();
-        messages.push(Msg::Batch(Batch {
-            events,
-            progress: None,
-        }));
-    }
+    let mut messages: Vec<_> = sink.done.into_iter().map(Msg::Batch).collect();
     let progress = Some((capture.progress(), run.counts));
     messages.push(Msg::Batch(Batch {
-        events: Vec::new(),
         progress,
+        ..sink.batch
     }));
     messages.push(Msg::Loaded(run.errors));
     messages
 }
 
-struct Kept(Vec<(Event, Flow, Box<str>)>);
+struct Kept {
+    size: usize,
+    batch: Batch,
+    done: Vec<Batch>,
+}
 
 impl Sink for Kept {
     fn want(&self) -> Want {
@@ -134,8 +133,10 @@ impl Sink for Kept {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> std::io::Result<()> {
-        self.0
-            .push((event.clone(), *flow, preview(event, loan).into()));
+        self.batch.push(event, flow, loan);
+        if self.batch.events.len() >= self.size {
+            self.done.push(std::mem::take(&mut self.batch));
+        }
         Ok(())
     }
 }

@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 use std::{io, thread};
 use wscope::engine;
 use wscope::model::{Event, Flow, Limits, Loan, Sink, Want};
-use wscope::sink::preview;
 use wscope::source::Capture;
 
 /// Messages that may wait; whoever has more waits too.
 pub const QUEUE: usize = 32;
 
 /// Events that a batch has at most.
-const BATCH: usize = 2048;
+const BATCH: usize = 1024;
 
 /// How long events may lie before they are shown.
 const PATIENCE: Duration = Duration::from_millis(40);
@@ -24,6 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(40);
 /// Reads a capture to its end.
 pub fn load(mut capture: Capture, queue: SyncSender<Msg>) {
     thread::spawn(move || {
+        let _alarm = Alarm(queue.clone());
         let mut sink = Batches {
             batch: Batch::default(),
             sent: Instant::now(),
@@ -36,8 +36,8 @@ pub fn load(mut capture: Capture, queue: SyncSender<Msg>) {
             &mut sink,
             |progress, counts| {
                 last.send(Msg::Batch(Batch {
-                    events: Vec::new(),
                     progress: Some((progress, counts)),
+                    ..Batch::default()
                 }))
                 .is_ok()
             },
@@ -61,6 +61,7 @@ impl Batches {
     fn send(&mut self) -> io::Result<()> {
         self.sent = Instant::now();
         let batch = std::mem::take(&mut self.batch);
+        self.batch.events.reserve(BATCH);
         self.queue
             .send(Msg::Batch(batch))
             .map_err(|_| io::ErrorKind::BrokenPipe.into())
@@ -76,13 +77,22 @@ impl Sink for Batches {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-        self.batch
-            .events
-            .push((event.clone(), *flow, preview(event, loan).into()));
+        self.batch.push(event, flow, loan);
         if self.batch.events.len() >= BATCH || self.sent.elapsed() > PATIENCE {
             self.send()?;
         }
         Ok(())
+    }
+}
+
+/// Ends the screen where a thread breaks down: the report is on the terminal by then.
+struct Alarm(SyncSender<Msg>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.0.send(Msg::Stop);
+        }
     }
 }
 
@@ -98,6 +108,7 @@ impl Worker {
         let newest = Arc::new(AtomicU64::new(0));
         let asked = Arc::clone(&newest);
         thread::spawn(move || {
+            let _alarm = Alarm(queue.clone());
             for Job::Replay { generation, event } in waiting {
                 let fresh = || asked.load(Ordering::Relaxed) == generation;
                 if !fresh() {

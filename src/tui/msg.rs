@@ -3,7 +3,8 @@
 use crossterm::event::Event as Input;
 use std::sync::Arc;
 use wscope::engine::Replay;
-use wscope::model::{Counts, Event, Flow};
+use wscope::model::{Counts, Event, Flow, Loan};
+use wscope::sink::preview;
 use wscope::source::Progress;
 
 /// Something that happened.
@@ -24,11 +25,24 @@ pub enum Msg {
     Stop,
 }
 
-/// Events, in timeline order, with the beginnings of their payloads.
+/// Events, in timeline order.
 #[derive(Debug, Default)]
 pub struct Batch {
-    pub events: Vec<(Event, Flow, Box<str>)>,
+    /// Each with the length of its preview.
+    pub events: Vec<(Event, Flow, usize)>,
+    /// The beginnings of the payloads, one behind the other.
+    pub previews: String,
     pub progress: Option<(Progress, Counts)>,
+}
+
+impl Batch {
+    /// Adds an event.
+    pub fn push(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) {
+        let before = self.previews.len();
+        preview(&mut self.previews, event, loan);
+        self.events
+            .push((event.clone(), *flow, self.previews.len() - before));
+    }
 }
 
 /// Work for another thread.

@@ -14,6 +14,7 @@ const WHEEL: isize = 3;
 
 /// Takes what happened, and answers with the work that it makes necessary.
 pub fn update(app: &mut App, msg: Msg) -> Option<Job> {
+    let grows = matches!(msg, Msg::Batch(_));
     match msg {
         Msg::Input(Input::Key(key)) => {
             if let Some(action) = keys::action(key) {
@@ -36,13 +37,21 @@ pub fn update(app: &mut App, msg: Msg) -> Option<Job> {
         Msg::Replayed { .. } => {}
         Msg::Stop => app.quit = true,
     }
-    settle(app)
+    let job = settle(app);
+    // What one reads does not change while the list grows.
+    if !grows || job.is_some() {
+        keep_in_sight(app);
+    }
+    job
 }
 
 fn take(app: &mut App, batch: Batch) {
-    for (event, flow, preview) in batch.events {
+    let mut previews = batch.previews.as_str();
+    for (event, flow, len) in batch.events {
+        let (preview, rest) = previews.split_at(len);
+        previews = rest;
         app.start.get_or_insert(event.time);
-        app.index.take(event, &flow, &preview);
+        app.index.take(event, &flow, preview);
     }
     if batch.progress.is_some() {
         app.load.progress = batch.progress;
@@ -199,14 +208,18 @@ fn settle(app: &mut App) -> Option<Job> {
         .settle(layout.inside(Pane::Connections).height.into());
     app.timeline
         .settle(layout.inside(Pane::Timeline).height.into());
-    let job = ask(app);
+    ask(app)
+}
+
+/// Scrolls back what is scrolled past its end.
+fn keep_in_sight(app: &mut App) {
+    let layout = view::layout(app);
     let inside = layout.inside(Pane::Detail);
     let most = detail::height(app, inside.width.into()).saturating_sub(inside.height.into());
     app.detail = app.detail.min(most);
     let inside = layout.inside(Pane::Bytes);
     let most = bytes::height(app, inside.width.into()).saturating_sub(inside.height.into());
     app.bytes.top = app.bytes.top.min(most);
-    job
 }
 
 /// Asks for the bytes of the selected event, if they are not those that were asked for last.

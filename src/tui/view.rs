@@ -18,12 +18,15 @@ use super::keys::KEYS;
 use super::pane::{bytes, connections, detail, help, timeline};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout as Split, Rect};
+use ratatui::layout::Rect;
 use wscope::model::Timestamp;
 use wscope::sink::Escaped;
 
 /// From this size on, detail and bytes stand beside the timeline.
 const WIDE: (u16, u16) = (140, 30);
+
+/// Columns of what stands there: sixteen bytes in a row fit.
+const SIDE: u16 = 78;
 
 /// Where everything is.
 #[derive(Clone, Copy, Debug)]
@@ -59,13 +62,9 @@ impl Layout {
 pub fn layout(app: &App) -> Layout {
     let errors = complaint(app).len().min(3) as u16;
     let area = Rect::from((Default::default(), app.size));
-    let [title, body, errors, footer] = Split::vertical([
-        Constraint::Length(1),
-        Constraint::Fill(1),
-        Constraint::Length(errors),
-        Constraint::Length(1),
-    ])
-    .areas(area);
+    let (title, rest) = rows(area, 1);
+    let (rest, footer) = rows(rest, rest.height.saturating_sub(1));
+    let (body, errors) = rows(rest, rest.height.saturating_sub(errors));
     let panes = if app.zoomed {
         alone(app.focus, body)
     } else {
@@ -98,17 +97,10 @@ fn together(app: &App, body: Rect) -> [Rect; 4] {
         (false, Pane::Connections) => body.height / 2,
         (false, _) => 3,
     };
-    let [connections, below] = Split::vertical([
-        Constraint::Length(1 + tracks.min(most)),
-        Constraint::Fill(1),
-    ])
-    .areas(body);
+    let (connections, below) = rows(body, 1 + tracks.min(most));
     if wide {
-        let [timeline, right] = Split::horizontal([Constraint::Fill(1), Constraint::Length(78)])
-            .spacing(1)
-            .areas(below);
-        let [detail, bytes] =
-            Split::vertical([Constraint::Percentage(40), Constraint::Fill(1)]).areas(right);
+        let (timeline, right) = columns(below, below.width - SIDE - 1);
+        let (detail, bytes) = rows(right, right.height * 2 / 5);
         return [connections, timeline, detail, bytes];
     }
     let reading = matches!(app.focus, Pane::Detail | Pane::Bytes);
@@ -117,15 +109,47 @@ fn together(app: &App, body: Rect) -> [Rect; 4] {
     } else {
         below.height * 2 / 5
     };
-    let [timeline, bottom] =
-        Split::vertical([Constraint::Fill(1), Constraint::Length(bottom)]).areas(below);
-    let [detail, bytes] = Split::horizontal([
-        Constraint::Fill(1),
-        Constraint::Length(43.max(body.width / 2)),
-    ])
-    .spacing(1)
-    .areas(bottom);
+    let (timeline, bottom) = rows(below, below.height - bottom);
+    let (detail, bytes) = columns(
+        bottom,
+        bottom.width.saturating_sub(1 + 43.max(body.width / 2)),
+    );
     [connections, timeline, detail, bytes]
+}
+
+/// The first so many rows, and the rest. (No solver: this runs for every message.)
+fn rows(area: Rect, first: u16) -> (Rect, Rect) {
+    let first = first.min(area.height);
+    let rest = Rect {
+        y: area.y + first,
+        height: area.height - first,
+        ..area
+    };
+    (
+        Rect {
+            height: first,
+            ..area
+        },
+        rest,
+    )
+}
+
+/// The first so many columns, and the rest behind an empty one.
+fn columns(area: Rect, first: u16) -> (Rect, Rect) {
+    let first = first.min(area.width);
+    let from = (first + 1).min(area.width);
+    let rest = Rect {
+        x: area.x + from,
+        width: area.width - from,
+        ..area
+    };
+    (
+        Rect {
+            width: first,
+            ..area
+        },
+        rest,
+    )
 }
 
 pub fn view(app: &App, frame: &mut Frame) {

@@ -69,7 +69,9 @@ impl Sink for Index {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-        self.take(event.clone(), flow, &preview(event, loan));
+        let mut text = String::new();
+        preview(&mut text, event, loan);
+        self.take(event.clone(), flow, &text);
         Ok(())
     }
 }
@@ -77,15 +79,12 @@ impl Sink for Index {
 /// Characters of a text that a preview shows.
 const PREVIEW: usize = 80;
 
-/// The beginning of a message's payload, without control characters; nothing for other events.
-#[must_use]
-pub fn preview(event: &Event, loan: Loan<'_>) -> String {
-    let mut out = String::new();
+/// Writes the beginning of a message's payload, without control characters; nothing for other events.
+pub fn preview(out: &mut String, event: &Event, loan: Loan<'_>) {
     if let EventKind::Ws(Ws::Message(message)) = &event.kind {
         // Writing into a string does not fail.
-        let _ = write_preview(&mut out, message, loan);
+        let _ = write_preview(out, message, loan);
     }
-    out
 }
 
 fn write_preview(out: &mut String, message: &Message, loan: Loan<'_>) -> std::fmt::Result {

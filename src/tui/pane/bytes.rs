@@ -31,11 +31,11 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let style = app.theme.heading(app.focus == Pane::Bytes);
+    let focused = app.focus == Pane::Bytes;
     let name = app
         .event()
         .map_or_else(|| "bytes".into(), |event| format!("bytes {}", event.id));
-    let inside = heading(buf, area, &name, "", style);
+    let inside = heading(buf, area, &name, "", app.theme, focused);
     let say = |text: &str, buf: &mut Buffer| {
         let lines = crate::tui::canvas::wrap(text, usize::from(inside.width).saturating_sub(2));
         for (line, y) in lines.iter().zip(inside.y..inside.bottom()) {
@@ -105,6 +105,6 @@ mod tests {
     #[test]
     fn bytes_that_were_not_captured() {
         let mut bench = Bench::new("short-snaplen.pcapng", SMALL);
-        assert_snapshot!(bench.press("jjjjjj\n\n").screen());
+        assert_snapshot!(bench.press("jjjjjjjjj\n\n").screen());
     }
 }

@@ -6,9 +6,10 @@
 //! ```
 
 use crate::tui::app::{App, Pane};
-use crate::tui::canvas::{count, fill, put, put_right, size, span};
+use crate::tui::canvas::{count, fill, put, put_right, rule, size, span};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr as _;
 use wscope::model::TcpEnd;
 use wscope::sink::{Ending, Escaped, Track};
 
@@ -29,25 +30,57 @@ impl State {
     }
 }
 
-/// Widths of the columns at the right: messages, bytes, time, end; a space is in front of each.
-const COLUMNS: [(&str, u16); 4] = [("messages", 9), ("bytes", 8), ("time", 8), ("end", 9)];
+/// The columns at the right.
+const COLUMNS: [&str; 4] = ["messages", "bytes", "time", "end"];
+
+/// What stands in them.
+fn cells(track: &Track) -> [String; 4] {
+    let bytes = track.bytes.iter().sum();
+    [
+        messages(track),
+        size(bytes),
+        span(track.last.since(track.first)),
+        ending(track.ending),
+    ]
+}
+
+/// How wide the columns are: the number first, then [`COLUMNS`], each with space in front.
+#[derive(Clone, Copy)]
+struct Widths {
+    number: u16,
+    columns: [u16; 4],
+}
 
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    head(app, area, buf);
-    let rows = app
+    let seen = app
         .index
         .tracks()
         .iter()
         .enumerate()
         .skip(app.connections.top);
-    for ((at, track), y) in rows.zip(area.y + 1..area.bottom()) {
+    let rows: Vec<_> = seen
+        .take(usize::from(area.height) - 1)
+        .map(|(at, track)| (at, track, cells(track)))
+        .collect();
+    let mut widths = Widths {
+        number: 1,
+        columns: COLUMNS.map(|name| name.width() as u16 + 2),
+    };
+    for (_, track, cells) in &rows {
+        widths.number = widths.number.max(track.conn.to_string().len() as u16);
+        for (width, cell) in widths.columns.iter_mut().zip(cells) {
+            *width = (*width).max(cell.width() as u16 + 2);
+        }
+    }
+    head(app, widths, area, buf);
+    for ((at, track, cells), y) in rows.into_iter().zip(area.y + 1..) {
         row(
             app,
-            at,
-            track,
+            widths,
+            (at, track, cells),
             Rect {
                 y,
                 height: 1,
@@ -58,13 +91,14 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn head(app: &App, area: Rect, buf: &mut Buffer) {
-    let style = app.theme.heading(app.focus == Pane::Connections);
-    fill(buf, (area.x, area.y), area.right(), "─", style);
+fn head(app: &App, widths: Widths, area: Rect, buf: &mut Buffer) {
+    let focused = app.focus == Pane::Connections;
+    let style = app.theme.heading(focused);
+    fill(buf, (area.x, area.y), area.right(), rule(focused), style);
     let name = format!(" {} ", count(app.index.tracks().len() as u64, "connection"));
     put(buf, (area.x + 2, area.y), area.right(), &name, style);
     let mut end = area.right().saturating_sub(1);
-    for (name, width) in COLUMNS.into_iter().rev() {
+    for (name, width) in COLUMNS.into_iter().zip(widths.columns).rev() {
         // What stands in front of a column is free in the rows below as well.
         put(buf, (end, area.y), area.right(), " ", style);
         put_right(
@@ -78,7 +112,8 @@ fn head(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn row(app: &App, at: usize, track: &Track, area: Rect, buf: &mut Buffer) {
+fn row(app: &App, widths: Widths, row: (usize, &Track, [String; 4]), area: Rect, buf: &mut Buffer) {
+    let (at, track, cells) = row;
     let selected = at == app.connections.selected;
     let y = area.y;
     let style = if selected {
@@ -87,32 +122,16 @@ fn row(app: &App, at: usize, track: &Track, area: Rect, buf: &mut Buffer) {
         app.theme.dim()
     };
     let mut end = area.right().saturating_sub(1);
-    let texts = [
-        messages(track),
-        size(track.bytes.iter().sum()),
-        span(track.last.since(track.first)),
-        ending(track.ending),
-    ];
-    for ((_, width), text) in COLUMNS.into_iter().zip(texts).rev() {
-        put_right(buf, (end.saturating_sub(width) + 1, y), end, &text, style);
+    for (cell, width) in cells.iter().zip(widths.columns).rev() {
+        put_right(buf, (end.saturating_sub(width) + 1, y), end, cell, style);
         end = end.saturating_sub(width);
     }
-    let marker = if selected { "▸" } else { " " };
-    put(buf, (area.x, y), end, marker, style);
-    let x = put_right(
-        buf,
-        (area.x + 1, y),
-        area.x + 5,
-        &track.conn.to_string(),
-        style,
-    );
-    let x = put(
-        buf,
-        (x.max(area.x + 5) + 1, y),
-        end,
-        &track.flow.to_string(),
-        style,
-    );
+    if selected {
+        put(buf, (area.x, y), end, "▸", style);
+    }
+    let number = area.x + 2 + widths.number;
+    put_right(buf, (area.x + 2, y), number, &track.conn.to_string(), style);
+    let x = put(buf, (number + 1, y), end, &track.flow.to_string(), style);
     let what = track.what.as_deref().unwrap_or("TCP");
     put(buf, (x + 2, y), end, &Escaped(what).to_string(), style);
     if selected {
@@ -123,7 +142,16 @@ fn row(app: &App, at: usize, track: &Track, area: Rect, buf: &mut Buffer) {
 fn messages(track: &Track) -> String {
     match (track.messages, track.ending.websocket) {
         ([0, 0], false) => String::new(),
-        ([up, down], _) => format!("{up}→ {down}←"),
+        ([up, down], _) => format!("{}→ {}←", short(up), short(down)),
+    }
+}
+
+/// A number in at most four characters.
+fn short(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{}k", number / 1_000),
+        _ => format!("{}M", number / 1_000_000),
     }
 }
 

@@ -17,12 +17,12 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let style = app.theme.heading(app.focus == Pane::Detail);
+    let focused = app.focus == Pane::Detail;
     let name = app.event().map_or_else(
         || "detail".into(),
         |event| format!("{} {}", event.kind.word(), event.id),
     );
-    let inside = heading(buf, area, &name, "", style);
+    let inside = heading(buf, area, &name, "", app.theme, focused);
     let lines = lines(app, inside.width.into());
     for ((name, value), y) in lines.iter().skip(app.detail).zip(inside.y..inside.bottom()) {
         let end = inside.right().saturating_sub(1);
@@ -128,8 +128,8 @@ fn show(name: &str, value: Value<'_>) -> Vec<(String, String)> {
         Value::Bool(yes) => if yes { "yes" } else { "no" }.into(),
         Value::Hex(number) => format!("{number:08x}"),
         Value::Octets(bytes) | Value::Base64(bytes) => escape(&String::from_utf8_lossy(bytes)),
-        Value::Words(words) => words.join(", "),
-        Value::Texts([]) => "none".into(),
+        Value::Texts([]) | Value::Words([]) => "none".into(),
+        Value::Words(words) => words.join(", ").replace('_', " "),
         Value::Texts(texts) => escape(&texts.join(", ")),
         Value::Ranges(ranges) => {
             let mut text = String::new();

@@ -20,13 +20,7 @@ const SIGNS: &[(&str, &str)] = &[
 ];
 
 pub fn render(app: &App, top: usize, area: Rect, buf: &mut Buffer) {
-    let inside = heading(
-        buf,
-        area,
-        "help",
-        "↓ more   Esc back",
-        app.theme.heading(true),
-    );
+    let inside = heading(buf, area, "help", "↓ more   Esc back", app.theme, true);
     let keys = KEYS.iter().map(|binding| (binding.name, binding.help));
     let lines = keys.chain([("", "")]).chain(SIGNS.iter().copied());
     for ((sign, meaning), y) in lines.skip(top).zip(inside.y..inside.bottom()) {

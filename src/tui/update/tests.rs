@@ -54,19 +54,30 @@ fn folding_keeps_to_the_same_message() {
 
 #[test]
 fn every_line_of_every_level_can_be_selected_and_replayed() {
-    let mut bench = Bench::new("fragments.pcapng", LARGE);
-    bench.press("ff");
-    let mut before = None;
-    loop {
-        let event = bench.app.event().unwrap();
-        if before == Some(event.id) {
-            break;
+    for capture in [
+        "tour.pcapng",
+        "fragments.pcapng",
+        "idle.pcapng",
+        "midstream.pcapng",
+    ] {
+        let mut bench = Bench::new(capture, LARGE);
+        bench.press("ff");
+        let mut before = None;
+        loop {
+            let event = bench.app.event().unwrap();
+            if before == Some(event.id) {
+                break;
+            }
+            assert!(
+                before < Some(event.id),
+                "{capture}: {before:?} {}",
+                event.id
+            );
+            let replay = bench.app.bytes.answer.as_ref().unwrap().as_ref().unwrap();
+            assert_eq!(replay.event, event, "{capture}");
+            before = Some(event.id);
+            bench.press("j");
         }
-        assert!(before < Some(event.id), "{before:?} {}", event.id);
-        let replay = bench.app.bytes.answer.as_ref().unwrap().as_ref().unwrap();
-        assert_eq!(replay.event, event);
-        before = Some(event.id);
-        bench.press("j");
     }
 }
 

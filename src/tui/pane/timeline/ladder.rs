@@ -23,12 +23,12 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let style = app.theme.heading(app.focus == Pane::Timeline);
+    let focused = app.focus == Pane::Timeline;
     let (name, notes) = match app.track() {
         Some(track) => (name(track), notes(app.timeline.level)),
         None => ("timeline".into(), ""),
     };
-    let inside = heading(buf, area, &name, notes, style);
+    let inside = heading(buf, area, &name, notes, app.theme, focused);
     match app.track() {
         Some(track) => ladder(app, track, inside, buf),
         None => empty(app, inside, buf),
