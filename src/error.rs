@@ -15,6 +15,14 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// A capture filter that cannot be compiled.
+    #[error("capture filter {expression:?}: {cause}")]
+    Filter {
+        /// What was typed.
+        expression: String,
+        /// What libpcap said.
+        cause: String,
+    },
     /// A capture that cannot be read any further; every packet before the fault was delivered.
     #[error("{name}: {}{fault}", place(*.at, *.packets, *.unpacked))]
     Capture {

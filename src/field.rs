@@ -1,4 +1,5 @@
 //! The fields of an event, by name: one table for JSON, for the detail pane, for whoever else asks.
+#![deny(clippy::disallowed_methods)]
 
 use crate::model::{
     Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Frame, Header, Http, Kind, Loan,

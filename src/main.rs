@@ -1,6 +1,7 @@
 //! The `wscope` command: what was typed becomes a run, a run becomes an exit code.
 
 mod cli;
+mod tui;
 
 use std::process::ExitCode;
 

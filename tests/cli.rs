@@ -181,6 +181,31 @@ fn standard_input_and_several_files_are_captures_too() {
 }
 
 #[test]
+fn a_capture_filter_keeps_the_numbers() {
+    let output = wscope(&[
+        "print",
+        "--json",
+        "-f",
+        "tcp port 9061",
+        "captures/midstream.pcapng",
+    ]);
+    if cfg!(feature = "live") {
+        let conns: std::collections::BTreeSet<_> = lines(&output)
+            .iter()
+            .map(|line| line["server"].to_string())
+            .collect();
+        assert_eq!(conns, ["\"127.0.0.1:9061\"".to_owned()].into());
+        assert!(lines(&output)[0]["packet"].as_u64().unwrap() > 1);
+        let wrong = wscope(&["print", "-f", "tcp prot", "captures/tour.pcapng"]);
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(text(&wrong.stderr).contains("capture filter \"tcp prot\""));
+    } else {
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("--features live"));
+    }
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wscope"))
         .args(["print", "--json"])

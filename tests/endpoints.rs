@@ -3,12 +3,15 @@
 //!
 //! A log beside a capture has one JSON object a line; `captures/README.md` describes it.
 
+mod common;
+
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use common::real::captures;
 use serde_json::Value;
 use sha1::{Digest as _, Sha1};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use wscope::engine::run;
 use wscope::model::{
     Dir, Event, EventKind, Flow, Kind, Limits, Loan, PacketNo, SessionId, Sink, Want, Ws,
@@ -122,21 +125,6 @@ impl Sink for Collect {
     }
 }
 
-fn captures() -> Vec<(String, PathBuf)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
-    let mut found: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|ext| ext == "pcap" || ext == "pcapng")
-        })
-        .map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path))
-        .collect();
-    found.sort();
-    found
-}
-
 fn collect(path: &Path) -> Collect {
     let mut collect = Collect::default();
     let mut capture = Capture::open([path]).unwrap();
@@ -239,7 +227,8 @@ const CLOCK: f64 = 0.002;
 fn every_message_in_every_log_is_found_and_none_is_invented() {
     let mut compared = 0;
     let mut wrong = Vec::new();
-    for (name, path) in captures() {
+    for path in captures() {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let log = path.with_file_name(format!("{name}.log.jsonl"));
         if !log.exists() {
             continue;
@@ -319,7 +308,7 @@ fn compare(
                 ));
             }
         }
-        control_frames(dir.of(&logged.sent), all)?;
+        control_frames(&dir.of(&logged.sent)[..], all)?;
     }
     in_order(&received, &data)?;
     if received.len() > data.len() && !partial {
@@ -357,7 +346,7 @@ fn in_order(said: &[&Said], found: &[&Found]) -> Result<(), String> {
 }
 
 /// Each ping, pong and close that its sender speaks of is there, in order; automatic ones are not logged.
-fn control_frames(said: &Vec<Said>, found: &[Found]) -> Result<(), String> {
+fn control_frames(said: &[Said], found: &[Found]) -> Result<(), String> {
     let mut rest = found.iter().filter(|found| !found.kind.is_data());
     for said in said.iter().filter(|said| !said.is_data()) {
         if !rest.any(|found| said.is(found)) {

@@ -10,7 +10,7 @@
 
 mod common;
 
-use common::{captures, tshark_version};
+use common::real::{captures, tshark_version};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;

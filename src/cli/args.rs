@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use wscope::source::Capture;
 
 /// A microscope for WebSocket: from captured packets to messages, with every step visible.
 ///
@@ -38,6 +39,35 @@ pub struct Captures {
     /// Captures, read as one in the order given; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+
+    /// Only packets that pass this capture filter, as tcpdump knows them (needs libpcap built in).
+    #[arg(short = 'f', value_name = "BPF")]
+    pub filter: Option<String>,
+}
+
+impl Captures {
+    /// Opens them.
+    pub fn open(&self) -> anyhow::Result<Capture> {
+        let capture = Capture::open(&self.files)?;
+        match &self.filter {
+            None => Ok(capture),
+            Some(expression) => filtered(capture, expression),
+        }
+    }
+}
+
+#[cfg(feature = "live")]
+fn filtered(mut capture: Capture, expression: &str) -> anyhow::Result<Capture> {
+    capture.set_filter(wscope::source::Filter::new(expression)?);
+    Ok(capture)
+}
+
+#[cfg(not(feature = "live"))]
+fn filtered(_: Capture, _: &str) -> anyhow::Result<Capture> {
+    anyhow::bail!(
+        "-f needs libpcap, and this wscope was built without it: \
+         build with `--features live` (Debian: apt install libpcap-dev)"
+    )
 }
 
 #[derive(Args, Debug, Clone, Copy)]

@@ -5,6 +5,7 @@ mod print;
 mod progress;
 mod stats;
 
+use crate::tui;
 use anyhow::Result;
 use args::{Cli, Colour, Command, Common, Print};
 use clap::Parser as _;
@@ -25,6 +26,7 @@ pub fn main() -> ExitCode {
     let done = match command {
         Some(Command::Print(print)) => print::run(&print, common),
         Some(Command::Stats(stats)) => stats::run(&stats),
+        None if io::stdout().is_terminal() => tui::run(&captures.files, common.colour()),
         None => print::run(
             &Print {
                 captures,

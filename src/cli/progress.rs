@@ -6,14 +6,14 @@ use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 use wscope::engine::{self, Run};
 use wscope::model::{Counts, Limits, Sink};
-use wscope::source::{Capture, Progress};
+use wscope::source::Progress;
 
 /// A run that is over sooner shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Reads captures to their end into a sink.
 pub fn run(captures: &Captures, sink: &mut dyn Sink) -> anyhow::Result<Run> {
-    let mut capture = Capture::open(&captures.files)?;
+    let mut capture = captures.open()?;
     // A bar between the lines of a timeline on the same terminal would only be in the way.
     let watched = io::stderr().is_terminal() && !io::stdout().is_terminal();
     let started = Instant::now();

@@ -1,4 +1,5 @@
 //! Pure byte transforms with a memory: each can stop at any byte, go on later, and be cloned.
+#![deny(clippy::disallowed_methods)]
 
 pub mod inflate;
 pub mod mask;

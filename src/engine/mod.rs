@@ -9,13 +9,13 @@
 mod replay;
 mod run;
 
-pub use replay::{Replay, replay};
+pub use replay::{Captured, Carried, Replay, replay, replay_while};
 pub use run::{Run, run};
 
 use crate::decode::{Decoded, Decoder};
 use crate::model::{
-    ConnId, Counters, Counts, Cx, Dir, Input, Limits, Packet, PacketNo, Segment, Sink, Timestamp,
-    Want,
+    Anomaly, ConnId, Counters, Counts, Cx, Dir, EventKind, Input, Limits, Loan, Packet, PacketNo,
+    Place, Segment, Sink, Timestamp, Want, What,
 };
 use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
@@ -131,10 +131,11 @@ impl Engine {
         work.error.map_or(Ok(()), Err)
     }
 
-    /// Forgets connections that ended long before this time.
+    /// Forgets connections that ended long before this time, and the first ones where there are too many.
     fn forget(&mut self, now: Timestamp) {
         while let Some(&(ended, key, id)) = self.ended.front()
-            && now.since(ended) > self.limits.linger_nanos
+            && (now.since(ended) > self.limits.linger_nanos
+                || self.ended.len() > self.limits.connections)
         {
             self.ended.pop_front();
             if self
@@ -170,30 +171,20 @@ impl Work<'_> {
         conn: ConnId,
     ) -> bool {
         let key = Key::new(segment.src, segment.dst);
-        let mut new = false;
-        let mut earlier = None;
-        if let Some(entry) = table.find(&key) {
-            if entry.tcp.is_another(segment) {
-                self.finish(entry);
-                earlier = Some(&entry.tcp);
-                new = true;
-            }
-        } else {
-            new = true;
-        }
+        let known = table.find(&key).map(|entry| entry.tcp.is_another(segment));
+        let new = known != Some(false);
         if new {
             let asked = asks(segment.payload);
             let mut tcp = Connection::new(conn, segment, self.packet, self.time, asked);
-            if let Some(earlier) = earlier {
-                tcp = tcp.after(earlier);
+            match table.remove(&key) {
+                None => self.make_room(table),
+                Some(mut earlier) => {
+                    self.finish(&mut earlier);
+                    tcp = tcp.after(&earlier.tcp);
+                }
             }
-            table.insert(
-                key,
-                Entry {
-                    tcp,
-                    host: Host::default(),
-                },
-            );
+            let host = Host::new(!segment.flags.syn());
+            table.insert(key, Entry { tcp, host });
         }
         let Some(entry) = table.find(&key) else {
             return new;
@@ -207,10 +198,31 @@ impl Work<'_> {
         tcp.segment(segment, &mut cx, &mut above(host));
         if !before && tcp.ended() {
             // What it held is not needed any more; only its last segments may still come.
-            entry.host = Host::default();
+            entry.host = Host::new(false);
             ended.push_back((self.time, key, entry.tcp.id));
         }
         new
+    }
+
+    /// Gives up a connection where there are too many.
+    fn make_room(&mut self, table: &mut Table<Entry>) {
+        if table.len() < self.limits.connections {
+            return;
+        }
+        let Some(mut entry) = table.evict() else {
+            return;
+        };
+        if entry.tcp.ended() {
+            return;
+        }
+        self.finish(&mut entry);
+        let text = "more connections are open than may be remembered: this one is given up";
+        let limit = Anomaly {
+            what: What::Limit,
+            text: text.into(),
+        };
+        let mut cx = self.cx(&entry.tcp);
+        cx.emit(Place::default(), EventKind::Anomaly(limit), Loan::default());
     }
 
     fn finish(&mut self, entry: &mut Entry) {

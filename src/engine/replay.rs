@@ -9,6 +9,9 @@ use crate::source::Capture;
 use std::io;
 use std::ops::Range;
 
+/// How many packets go by between two questions whether to go on.
+const STRIDE: u64 = 1024;
+
 /// An event, and the bytes that it rests on.
 #[derive(Clone, Debug)]
 pub struct Replay {
@@ -61,6 +64,19 @@ pub fn replay(
     limits: Limits,
     event: &Event,
 ) -> Result<Option<Replay>, Error> {
+    replay_while(capture, limits, event, || true)
+}
+
+/// As [`replay`], and gives up with none once `go_on`, asked now and then, says no.
+///
+/// # Errors
+/// As for [`replay`].
+pub fn replay_while(
+    capture: &mut Capture,
+    limits: Limits,
+    event: &Event,
+    mut go_on: impl FnMut() -> bool,
+) -> Result<Option<Replay>, Error> {
     let mut sink = Find {
         wanted: event.clone(),
         pieces: Vec::new(),
@@ -77,8 +93,12 @@ pub fn replay(
                 data: packet.data.to_vec(),
             });
         }
+        let stop = packet.no.get().is_multiple_of(STRIDE) && !go_on();
         // The sink never fails.
         let _ = engine.packet(packet, &mut sink);
+        if stop {
+            return Ok(None);
+        }
         if sink.found.is_some() {
             break;
         }

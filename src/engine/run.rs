@@ -41,7 +41,7 @@ pub fn run(
             Err(error) => errors.push(error),
         }
         let counts = engine.counts();
-        if counts.packets % STRIDE == 0 && !watch(capture.progress(), counts) {
+        if counts.packets.is_multiple_of(STRIDE) && !watch(capture.progress(), counts) {
             break;
         }
     }

@@ -109,6 +109,8 @@ pub enum What {
     Malformed,
     /// Frame boundaries are no longer known.
     Boundary,
+    /// A frame boundary was found again.
+    Resync,
     /// A compressed message that does not inflate.
     Inflate,
     /// The same sequence numbers carried different bytes.
@@ -130,6 +132,7 @@ impl What {
             Self::Unfinished => "unfinished",
             Self::Malformed => "malformed",
             Self::Boundary => "boundary",
+            Self::Resync => "resync",
             Self::Inflate => "inflate",
             Self::Conflict => "conflict",
             Self::Late => "late",

@@ -60,7 +60,7 @@ impl fmt::Display for ConnId {
 }
 
 /// A WebSocket session, from 0 in order of opening.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct SessionId(pub u32);
 
 impl fmt::Display for SessionId {

@@ -1,8 +1,11 @@
 //! How much each owner of bytes may hold.
 
-/// Limits per connection and direction; each has an anomaly that says when it was reached.
+/// Limits, per connection and direction where nothing else is said; each has an anomaly that says when it was reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
+    /// Connections that are remembered at once (131,072); the one that was silent for longest goes
+    /// first.
+    pub connections: usize,
     /// Bytes of segments that arrived early and wait for a hole to fill (1 MiB).
     pub early_bytes: usize,
     /// Pieces of the same (1,024).
@@ -20,6 +23,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            connections: 1 << 17,
             early_bytes: 1 << 20,
             early_pieces: 1024,
             tail_bytes: 256 << 10,

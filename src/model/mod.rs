@@ -6,6 +6,8 @@
 //! entry on the timeline · *anomaly* something that wscope could not see or understand ·
 //! *sink* anything that takes events.
 
+#![deny(clippy::disallowed_methods)]
+
 mod counts;
 mod cx;
 mod event;

@@ -19,7 +19,7 @@ pub enum Ws {
 }
 
 /// A successful upgrade.   RFC 6455 section 4
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Open {
     /// The session that begins.
     pub session: SessionId,

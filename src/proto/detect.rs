@@ -1,13 +1,18 @@
 //! What do these first bytes look like?
 
+use super::http1::Http1;
 use super::opaque::Opaque;
 use super::tunnel::{Socks, proxy_header};
+use super::websocket::whole_frames;
 use super::{Layer, Step};
 use crate::model::{Cx, Dir, EventKind, Input, Loan, Note, Place, Span, Tcp};
 
 /// Waits for the first bytes of a stream, and then hands over to the layer that they look like.
-#[derive(Debug)]
-pub struct Detect;
+#[derive(Debug, Default)]
+pub struct Detect {
+    /// The stream began before the capture: its first bytes may be the middle of anything.
+    pub midstream: bool,
+}
 
 impl Detect {
     pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
@@ -17,7 +22,7 @@ impl Detect {
         if dir == Dir::C2s {
             match proxy_header(bytes) {
                 Ok((rest, ())) => {
-                    return Step::Become(bytes.len() - rest.len(), Layer::Detect(Self));
+                    return Step::Become(bytes.len() - rest.len(), Layer::Detect(Self::default()));
                 }
                 Err(nom::Err::Incomplete(_)) => return Step::Wait,
                 Err(_) => {}
@@ -35,6 +40,9 @@ impl Detect {
         match looks {
             Looks::Yes => Step::Become(0, Layer::Http1(Box::default())),
             Looks::TooShort => Step::Wait,
+            Looks::No if self.midstream && known.is_none() => {
+                Step::Become(0, Layer::Http1(Box::new(Http1::lost())))
+            }
             Looks::No => {
                 if let Some(name) = known {
                     let kind = EventKind::Tcp(Tcp::Note(Note::Protocol(name)));
@@ -87,14 +95,11 @@ enum Looks {
 /// asks; none where they do not tell.
 #[must_use]
 pub fn asks(bytes: &[u8]) -> Option<bool> {
-    match (request_line(bytes), status_line(bytes), bytes) {
-        (Looks::Yes, _, _) => Some(true),
-        (_, Looks::Yes, _) => Some(false),
-        // A WebSocket frame: no reserved opcode, and the mask bit tells who sent it.
-        (_, _, &[first, second, ..]) if matches!(first & 0x0f, 0..=2 | 8..=10) => {
-            Some(second & 0x80 != 0)
-        }
-        _ => None,
+    match (request_line(bytes), status_line(bytes)) {
+        (Looks::Yes, _) => Some(true),
+        (_, Looks::Yes) => Some(false),
+        // WebSocket frames: the mask bit tells who sent them.
+        _ => whole_frames(bytes),
     }
 }
 
@@ -151,8 +156,8 @@ mod tests {
     fn the_first_bytes_tell_who_asks() {
         assert_eq!(asks(b"GET / HTTP/1.1\r\n"), Some(true));
         assert_eq!(asks(b"HTTP/1.1 200 OK\r\n"), Some(false));
-        assert_eq!(asks(&[0x81, 0x85, 1, 2, 3, 4]), Some(true));
-        assert_eq!(asks(&[0x81, 0x05, b'h']), Some(false));
+        assert_eq!(asks(&[0x81, 0x81, 1, 2, 3, 4, 5]), Some(true));
+        assert_eq!(asks(&[0x81, 0x01, b'h']), Some(false));
         assert_eq!(asks(&[0x16, 3]), None, "TLS");
         assert_eq!(asks(b""), None);
     }

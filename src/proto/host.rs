@@ -51,16 +51,17 @@ enum Stop {
     Pause(usize),
 }
 
-impl Default for Host {
-    fn default() -> Self {
+impl Host {
+    /// A host for a stream of which nothing is known yet; `midstream` says that it began before the
+    /// capture.
+    #[must_use]
+    pub fn new(midstream: bool) -> Self {
         Self {
-            layer: Layer::Detect(Detect),
+            layer: Layer::Detect(Detect { midstream }),
             tails: Default::default(),
         }
     }
-}
 
-impl Host {
     /// Takes the next input of a direction.
     pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) {
         self.take(dir, input, cx);

@@ -65,7 +65,7 @@ impl Socks {
         };
         match parsed {
             Ok((rest, ())) if self.server == Turn::Done => {
-                Step::Become(bytes.len() - rest.len(), Layer::Detect(Detect))
+                Step::Become(bytes.len() - rest.len(), Layer::Detect(Detect::default()))
             }
             Ok((rest, ())) => Step::Took(bytes.len() - rest.len()),
             Err(nom::Err::Incomplete(_)) => Step::Wait,

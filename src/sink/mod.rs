@@ -1,7 +1,9 @@
 //! What events become: lines of text or JSON, and totals.
+#![deny(clippy::disallowed_methods)]
 
 mod escape;
 mod fan;
+mod index;
 mod jsonl;
 mod stats;
 mod summary;
@@ -9,6 +11,7 @@ mod text;
 
 pub use escape::{Escaped, is_unsafe};
 pub use fan::Only;
+pub use index::{Ending, Index, Level, Line, Track, preview};
 pub use jsonl::Jsonl;
 pub use stats::{Format, Stats};
 pub use summary::summary;

@@ -7,8 +7,8 @@ use super::Escaped;
 use super::jsonl::Line;
 use super::summary::Duration;
 use crate::model::{
-    Close, ConnId, Counts, Dir, Event, EventKind, Flow, Frame, Kind, Label, Loan, Message,
-    MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, Ws,
+    Anomaly, Close, ConnId, Counts, Dir, Event, EventKind, Flow, Kind, Label, Loan, Message,
+    MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, What, Ws,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -54,6 +54,22 @@ struct Connection {
     end: &'static str,
     protocol: Option<&'static str>,
     session: Option<Box<Session>>,
+}
+
+impl Connection {
+    fn new(flow: &Flow, first: Timestamp) -> Self {
+        Self {
+            flow: *flow,
+            first,
+            last: first,
+            bytes: [0; 2],
+            keep_alives: 0,
+            completeness: None,
+            end: "open",
+            protocol: None,
+            session: None,
+        }
+    }
 }
 
 /// A session so far.
@@ -121,6 +137,27 @@ impl Tally {
     }
 }
 
+/// A frame, or a message with its hash, to be counted.
+#[derive(Clone, Copy)]
+struct Counted {
+    dir: Dir,
+    message: Option<Message>,
+    sum: u64,
+}
+
+impl Counted {
+    fn add_to(self, tallies: &mut [Tally; 2]) {
+        let tally = self.dir.of_mut(tallies);
+        match &self.message {
+            None => tally.frames += 1,
+            Some(message) => {
+                tally.message(message);
+                tally.xxh64_sum = tally.xxh64_sum.wrapping_add(self.sum);
+            }
+        }
+    }
+}
+
 impl<W: Write> Stats<W> {
     /// Writes rows into this.
     pub fn new(into: W, format: Format) -> Self {
@@ -151,61 +188,104 @@ impl<W: Write> Stats<W> {
         self.into.flush()
     }
 
-    fn connection(&mut self, event: &Event, flow: &Flow) -> &mut Connection {
-        self.open.entry(event.conn).or_insert_with(|| Connection {
-            flow: *flow,
-            first: event.time,
-            last: event.time,
-            bytes: [0; 2],
-            keep_alives: 0,
-            completeness: None,
-            end: "open",
-            protocol: None,
-            session: None,
-        })
-    }
-
-    fn frame(&mut self, event: &Event, flow: &Flow, _: &Frame) {
-        let Some(dir) = event.dir else { return };
-        dir.of_mut(&mut self.totals).frames += 1;
-        if let Some(session) = &mut self.connection(event, flow).session {
-            dir.of_mut(&mut session.tally).frames += 1;
+    /// Counts an event into the totals.
+    fn count(&mut self, event: &Event) -> Option<Counted> {
+        match (&event.kind, event.dir) {
+            (EventKind::Ws(Ws::Open(_)), _) => self.sessions += 1,
+            (EventKind::Ws(Ws::Frame(_)), Some(dir)) => {
+                let counted = Counted {
+                    dir,
+                    message: None,
+                    sum: 0,
+                };
+                counted.add_to(&mut self.totals);
+                return Some(counted);
+            }
+            (EventKind::Ws(Ws::Message(message)), Some(dir)) => {
+                let sum = self.checksum(event.conn, dir, message);
+                let counted = Counted {
+                    dir,
+                    message: Some(*message),
+                    sum,
+                };
+                counted.add_to(&mut self.totals);
+                return Some(counted);
+            }
+            _ => {}
         }
+        None
     }
 
-    fn message(&mut self, event: &Event, flow: &Flow, message: &Message) {
-        let Some(dir) = event.dir else { return };
-        let sum = match self.format.checksum && message.kind.is_data() {
-            // An empty message has no part.
-            true => self
-                .hashing
-                .remove(&(event.conn, dir))
-                .unwrap_or(XxHash64::with_seed(0)),
-            false => XxHash64::with_seed(0),
-        };
-        let counted = self.format.checksum && message.kind.is_data() && message.complete;
-        let sum = if counted {
-            std::hash::Hasher::finish(&sum)
+    /// The hash of a message that is all known; 0 for others, and where none was asked for.
+    fn checksum(&mut self, conn: ConnId, dir: Dir, message: &Message) -> u64 {
+        if !self.format.checksum || !message.kind.is_data() {
+            return 0;
+        }
+        // An empty message has no part.
+        let hash = self
+            .hashing
+            .remove(&(conn, dir))
+            .unwrap_or(XxHash64::with_seed(0));
+        if message.complete {
+            std::hash::Hasher::finish(&hash)
         } else {
             0
-        };
-        let count = |tally: &mut Tally| {
-            tally.message(message);
-            tally.xxh64_sum = tally.xxh64_sum.wrapping_add(sum);
-        };
-        count(dir.of_mut(&mut self.totals));
-        if let Some(session) = &mut self.connection(event, flow).session {
-            count(dir.of_mut(&mut session.tally));
         }
+    }
+
+    /// Notes an event in the row of its connection; answers whether that is its last.
+    fn note(&mut self, event: &Event, flow: &Flow, counted: Option<Counted>) -> bool {
+        if opens_row(&event.kind) {
+            self.open
+                .entry(event.conn)
+                .or_insert_with(|| Connection::new(flow, event.time));
+        }
+        let Some(connection) = self.open.get_mut(&event.conn) else {
+            return false;
+        };
+        connection.last = event.time;
+        if let (Some(counted), Some(session)) = (counted, &mut connection.session) {
+            counted.add_to(&mut session.tally);
+        }
+        match &event.kind {
+            EventKind::Ws(Ws::Open(open)) => {
+                connection.session = Some(Box::new(Session {
+                    open: Open::clone(open),
+                    opened: event.time,
+                    tally: Default::default(),
+                    close: None,
+                }));
+            }
+            EventKind::Ws(Ws::Close(close)) => {
+                if let Some(session) = &mut connection.session {
+                    session.close = Some(Close::clone(close));
+                }
+            }
+            EventKind::Tcp(Tcp::Note(Note::Protocol(name))) => connection.protocol = Some(name),
+            EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => {
+                connection.keep_alives += u64::from(remark.label == Label::KeepAlive);
+            }
+            EventKind::Tcp(Tcp::Close(close)) => {
+                connection.end = if close.reset { "rst" } else { "fin" };
+                connection.completeness = Some(close.completeness);
+                return true;
+            }
+            // Given up for want of room.
+            EventKind::Anomaly(Anomaly {
+                what: What::Limit, ..
+            }) if event.dir.is_none() => {
+                return true;
+            }
+            _ => {}
+        }
+        false
     }
 
     fn row(&mut self, id: ConnId, connection: &Connection) -> io::Result<()> {
-        match self.format {
-            Format {
-                totals_only: true, ..
-            } => Ok(()),
-            Format { json: true, .. } => self.row_json(id, connection),
-            _ => self.row_text(id, connection),
+        if self.format.json {
+            self.row_json(id, connection)
+        } else {
+            self.row_text(id, connection)
         }
     }
 
@@ -361,51 +441,14 @@ impl<W: Write> Sink for Stats<W> {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, _: Loan<'_>) -> io::Result<()> {
-        match &event.kind {
-            EventKind::Ws(Ws::Frame(frame)) => self.frame(event, flow, frame),
-            EventKind::Ws(Ws::Message(message)) => self.message(event, flow, message),
-            EventKind::Ws(Ws::Open(open)) => {
-                self.sessions += 1;
-                let session = Session {
-                    open: Open::clone(open),
-                    opened: event.time,
-                    tally: Default::default(),
-                    close: None,
-                };
-                self.connection(event, flow).session = Some(Box::new(session));
-            }
-            EventKind::Ws(Ws::Close(close)) => {
-                if let Some(session) = &mut self.connection(event, flow).session {
-                    session.close = Some(Close::clone(close));
-                }
-            }
-            EventKind::Tcp(Tcp::Close(close)) => {
-                let connection = self.connection(event, flow);
-                connection.end = if close.reset { "rst" } else { "fin" };
-                connection.completeness = Some(close.completeness);
-                connection.last = event.time;
-                if let Some(connection) = self.open.remove(&event.conn) {
-                    self.row(event.conn, &connection)?;
-                }
-            }
-            EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => {
-                let connection = self.connection(event, flow);
-                connection.keep_alives += u64::from(remark.label == Label::KeepAlive);
-                connection.last = event.time;
-            }
-            EventKind::Tcp(Tcp::Note(Note::Protocol(name))) => {
-                self.connection(event, flow).protocol = Some(name);
-            }
-            EventKind::Tcp(Tcp::Open(_) | Tcp::Note(Note::Syn(_))) => {
-                self.connection(event, flow).last = event.time;
-            }
-            EventKind::Tcp(_) | EventKind::Http(_) | EventKind::Ws(_) | EventKind::Anomaly(_) => {
-                if let Some(connection) = self.open.get_mut(&event.conn) {
-                    connection.last = event.time;
-                }
-            }
+        let counted = self.count(event);
+        if self.format.totals_only || !self.note(event, flow, counted) {
+            return Ok(());
         }
-        Ok(())
+        match self.open.remove(&event.conn) {
+            Some(connection) => self.row(event.conn, &connection),
+            None => Ok(()),
+        }
     }
 
     fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) -> io::Result<()> {
@@ -428,13 +471,25 @@ impl<W: Write> Sink for Stats<W> {
     }
 }
 
+/// Whether an event may be the first of its connection; a late RST or an anomaly may also be what
+/// comes after the last.
+fn opens_row(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Tcp(Tcp::Note(note)) => {
+            matches!(note, Note::Syn(_) | Note::SynAck(_) | Note::Fin)
+        }
+        EventKind::Tcp(_) | EventKind::Http(_) | EventKind::Ws(_) => true,
+        EventKind::Anomaly(_) => false,
+    }
+}
+
 fn begin_row(line: &mut Line, event: &str, id: ConnId, connection: &Connection) {
     line.text("event", event);
     line.number("conn", id.0.into());
     line.key("client");
-    line.display_text(&connection.flow.client);
+    line.endpoint(connection.flow.client);
     line.key("server");
-    line.display_text(&connection.flow.server);
+    line.endpoint(connection.flow.server);
     line.key("time");
     line.display_text(&connection.first);
 }

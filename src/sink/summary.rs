@@ -71,7 +71,7 @@ fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Writte
         Note::Ack(ack) => self::ack(out, ack, event),
         Note::Delivered(delivered) => self::delivered(out, delivered, event),
         Note::Remark(remark) => self::remark(out, remark, event),
-        Note::Protocol(name) => write!(out, "not HTTP: {name}"),
+        Note::Protocol(name) => write!(out, "{name}: not looked into"),
     }
 }
 
@@ -194,6 +194,9 @@ fn ws_open(out: &mut String, open: &Open) -> Written {
     if let Some(uri) = &open.uri {
         write!(out, ": {}", Cut(uri))?;
     }
+    if let Some(version @ ("7" | "8")) = open.version.as_deref() {
+        write!(out, ", draft version {version}")?;
+    }
     if let Some(subprotocol) = &open.subprotocol {
         write!(out, ", subprotocol {}", Cut(subprotocol))?;
     }
@@ -287,7 +290,7 @@ fn payload(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
 }
 
 /// The first bytes, unknown ones as `??`, and as text where they are printable ASCII.
-fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
+pub(super) fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
     const SHOWN: usize = 16;
     let shown = loan.bytes.get(..SHOWN).unwrap_or(loan.bytes);
     for (at, byte) in shown.iter().enumerate() {
@@ -310,7 +313,7 @@ fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
     Ok(())
 }
 
-fn close_body(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
+pub(super) fn close_body(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
     let Some(code) = CloseCode::read(loan.bytes).filter(|_| message.complete) else {
         return match loan.bytes {
             [] => write!(out, ", no code"),

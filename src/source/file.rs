@@ -33,6 +33,8 @@ pub struct Capture {
     /// Options of the packet that was read last, and their byte order.
     options: (u32, u32, bool),
     read: Arc<AtomicU64>,
+    #[cfg(feature = "live")]
+    filter: Option<super::Filter>,
 }
 
 /// What is known of an input before it is read.
@@ -116,7 +118,15 @@ impl Capture {
             notes: Notes::default(),
             options: (0, 0, false),
             read: Arc::default(),
+            #[cfg(feature = "live")]
+            filter: None,
         }
+    }
+
+    /// From here on lends only packets that pass; the others are counted, so numbers stay as they are.
+    #[cfg(feature = "live")]
+    pub fn set_filter(&mut self, filter: super::Filter) {
+        self.filter = Some(filter);
     }
 
     /// Lends the next packet, none at the end.
@@ -135,17 +145,44 @@ impl Capture {
                 let no = self.no;
                 self.no = no.next();
                 self.options = (found.options, found.options_end, found.big_endian);
-                return Ok(self.open.as_ref().map(|open| Packet {
-                    no,
-                    time: found.time,
-                    link: found.link,
-                    orig_len: found.orig_len,
-                    data: open.window.bytes(found.start..found.end),
-                }));
+                if self.passes(no, &found)? {
+                    return Ok(self.lend(no, &found));
+                }
+                continue;
             }
             self.close();
         }
         Ok(None)
+    }
+
+    #[inline(always)]
+    fn lend(&self, no: PacketNo, found: &Found) -> Option<Packet<'_>> {
+        self.open.as_ref().map(|open| Packet {
+            no,
+            time: found.time,
+            link: found.link,
+            orig_len: found.orig_len,
+            data: open.window.bytes(found.start..found.end),
+        })
+    }
+
+    #[cfg(feature = "live")]
+    fn passes(&mut self, no: PacketNo, found: &Found) -> Result<bool, Error> {
+        let Some(mut filter) = self.filter.take() else {
+            return Ok(true);
+        };
+        let passes = self
+            .lend(no, found)
+            .map_or(Ok(false), |packet| filter.passes(&packet));
+        self.filter = Some(filter);
+        passes
+    }
+
+    #[cfg(not(feature = "live"))]
+    #[inline(always)]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // The other one may fail.
+    fn passes(&mut self, _: PacketNo, _: &Found) -> Result<bool, Error> {
+        Ok(true)
     }
 
     /// The comments on the packet that was read last.

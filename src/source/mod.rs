@@ -10,6 +10,8 @@
 //! # Ok::<(), wscope::Error>(())
 //! ```
 
+#[cfg(feature = "live")]
+mod bpf;
 mod clock;
 mod file;
 mod look;
@@ -24,6 +26,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "live")]
+pub use bpf::Filter;
 pub use file::{Capture, Progress};
 pub use notes::{Interface, Secrets};
 pub use reread::{Mark, Marks};

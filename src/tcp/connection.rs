@@ -246,6 +246,9 @@ impl Connection {
         }
         if segment.flags.fin() {
             self.fin(segment, seq, fin_acked, dir, cx);
+            // What the other side said before is what these last bytes may have waited for.
+            dir.flip().of_mut(&mut self.sides).ledger.hurry();
+            self.drain(dir.flip(), cx, above);
             self.drain(dir, cx, above);
         }
         if segment.flags.rst() {

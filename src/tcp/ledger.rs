@@ -30,6 +30,8 @@ pub struct Ledger {
     ended: bool,
     /// No hole will be filled any more.
     flushing: bool,
+    /// How often bytes were acknowledged that lie above everything captured.
+    overdue: u8,
     /// What came before its turn: apart from each other, all above `next`.
     early: BTreeMap<u64, Early>,
     early_bytes: usize,
@@ -125,6 +127,11 @@ pub enum Lost {
     End,
 }
 
+/// After so many acknowledgements of bytes that were never captured they are given up, even with
+/// nothing behind them: the capture may have only the other direction. Fewer may be a capture that
+/// has an acknowledgement before what it acknowledges.
+const OVERDUE: u8 = 8;
+
 /// How many given-up holes are remembered, to tell late bytes from repeated ones.
 const REMEMBERED: usize = 8;
 
@@ -140,11 +147,13 @@ impl Ledger {
         self.seq.is_some()
     }
 
-    /// Whether the sequence number is the one before the next new byte: where a keep-alive probe
-    /// stands.
+    /// Whether the sequence number is the one before the next new byte, as far as the capture or
+    /// the receiver has seen them: where a keep-alive probe stands.
     #[must_use]
     pub fn is_probe(&self, seq: u32) -> bool {
-        self.seq.is_some() && self.offset(seq) == self.highest.cast_signed() - 1
+        let next = [self.highest, self.acked.unwrap_or(self.highest)];
+        let at = self.offset(seq);
+        self.seq.is_some() && next.iter().any(|next| at == next.cast_signed() - 1)
     }
 
     /// Whether FIN was seen.
@@ -245,6 +254,18 @@ impl Ledger {
         self.start(ack);
         let at = u64::try_from(self.offset(ack)).unwrap_or(0);
         self.acked = Some(self.acked.map_or(at, |acked| acked.max(at)));
+        let above = at > self.highest + u64::from(self.fin.is_some());
+        self.overdue = if above {
+            self.overdue.saturating_add(1)
+        } else {
+            0
+        };
+    }
+
+    /// Says that the receiver has gone on: what it has acknowledged and was not captured will not
+    /// come late any more.
+    pub fn hurry(&mut self) {
+        self.overdue = self.overdue.max(u8::from(self.overdue > 0) * OVERDUE);
     }
 
     /// Says that nothing more will come: every hole becomes a gap.
@@ -293,7 +314,7 @@ impl Ledger {
                 self.ended = true;
                 Some(Ready::Fin)
             }
-            None if self.flushing && acked > self.next => {
+            None if acked > self.next && (self.flushing || self.overdue >= OVERDUE) => {
                 Some(self.give_up(acked, Lost::Acknowledged))
             }
             _ => None,
@@ -573,6 +594,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_acknowledged_again_and_again_was_not_captured() {
+        let mut b = Bench::new();
+        for _ in 1..OVERDUE {
+            b.ack(4);
+        }
+        assert_eq!(b.out, "", "the capture may have them in another order");
+        b.ack(4);
+        assert_eq!(b.out, "[4]");
+    }
+
+    #[test]
     fn cut_bytes_are_a_hole_that_nobody_waits_for() {
         let mut b = Bench::new();
         b.arrive_cut(0, "ab", 3);
@@ -622,5 +654,10 @@ mod tests {
         assert!(!b.ledger.is_probe(BASE.wrapping_add(2)));
         assert_eq!(b.arrive(1, "?"), Seen::Before, "its byte is garbage");
         assert_eq!(b.out, "ab");
+        b.ack(5);
+        assert!(
+            b.ledger.is_probe(BASE.wrapping_add(4)),
+            "cde was not captured"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Which connection a segment belongs to.
 
 use crate::model::Endpoint;
+use foldhash::quality::RandomState;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -26,19 +27,33 @@ fn half(end: Endpoint) -> ([u8; 16], u16) {
 }
 
 /// Connections by their ends, each in a numbered slot that is used again once it is free.
+///
+/// To find one that has been silent for long, a hand goes round the slots like a clock's: it passes
+/// by what was used since it came last.
 #[derive(Debug)]
 pub struct Table<V> {
-    slots: Vec<Option<(Key, V)>>,
+    slots: Vec<Option<Slot<V>>>,
+    hand: usize,
     free: Vec<u32>,
-    index: HashMap<Key, u32>,
+    /// Seeded at random, since a capture chooses the keys; never iterated.
+    index: HashMap<Key, u32, RandomState>,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    key: Key,
+    /// Used since the hand was here.
+    used: bool,
+    value: V,
 }
 
 impl<V> Default for Table<V> {
     fn default() -> Self {
         Self {
             slots: Vec::new(),
+            hand: 0,
             free: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
         }
     }
 }
@@ -47,10 +62,26 @@ impl<V> Table<V> {
     /// The connection between these ends.
     pub fn find(&mut self, key: &Key) -> Option<&mut V> {
         let slot = *self.index.get(key)?;
-        self.slots
-            .get_mut(slot as usize)?
-            .as_mut()
-            .map(|(_, value)| value)
+        let slot = self.slots.get_mut(slot as usize)?.as_mut()?;
+        slot.used = true;
+        Some(&mut slot.value)
+    }
+
+    /// Takes a connection out that was not used for long.
+    pub fn evict(&mut self) -> Option<V> {
+        // Twice round at most: the first time may only take the marks away.
+        for _ in 0..=2 * self.slots.len() {
+            self.hand = (self.hand + 1) % self.slots.len().max(1);
+            match self.slots.get_mut(self.hand)? {
+                Some(slot) if slot.used => slot.used = false,
+                Some(slot) => {
+                    let key = slot.key;
+                    return self.remove(&key);
+                }
+                None => {}
+            }
+        }
+        None
     }
 
     /// Puts a connection in, in the place of an earlier one between the same ends, which is given back.
@@ -61,7 +92,11 @@ impl<V> Table<V> {
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         });
         if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some((key, value));
+            *place = Some(Slot {
+                key,
+                used: true,
+                value,
+            });
             self.index.insert(key, slot);
         }
         before
@@ -71,10 +106,7 @@ impl<V> Table<V> {
     pub fn remove(&mut self, key: &Key) -> Option<V> {
         let slot = self.index.remove(key)?;
         self.free.push(slot);
-        self.slots
-            .get_mut(slot as usize)?
-            .take()
-            .map(|(_, value)| value)
+        Some(self.slots.get_mut(slot as usize)?.take()?.value)
     }
 
     /// Takes all connections out, in the order of their slots.
@@ -84,7 +116,7 @@ impl<V> Table<V> {
         std::mem::take(&mut self.slots)
             .into_iter()
             .flatten()
-            .map(|(_, value)| value)
+            .map(|slot| slot.value)
     }
 
     /// How many connections there are.
@@ -119,6 +151,29 @@ mod tests {
         assert_eq!(table.find(&Key::new(end(2), end(1))), Some(&mut "a"));
         assert_eq!(table.find(&Key::new(end(3), end(1))), Some(&mut "b"));
         assert_eq!(table.find(&Key::new(end(2), end(3))), None);
+    }
+
+    #[test]
+    fn the_one_that_was_silent_longest_goes_first() {
+        let mut table = Table::default();
+        for port in 1..=4 {
+            table.insert(Key::new(end(0), end(port)), port);
+        }
+        assert!(table.evict().is_some(), "all are new: any may go");
+        let rest: Vec<u16> = (1..=4)
+            .filter(|&p| table.find(&Key::new(end(0), end(p))).is_some())
+            .collect();
+        let [first, second, third] = rest[..] else {
+            panic!("{rest:?}")
+        };
+        table.evict();
+        for port in [first, second, third] {
+            table.find(&Key::new(end(0), end(port)));
+        }
+        table.insert(Key::new(end(0), end(9)), 9);
+        assert_eq!(table.len(), 3);
+        while table.evict().is_some() {}
+        assert!(table.is_empty());
     }
 
     #[test]

@@ -153,8 +153,11 @@ pub struct Extension<'a> {
     /// Its name.
     pub name: &'a [u8],
     /// Names and values, in order.
-    pub params: Vec<(&'a [u8], Option<&'a [u8]>)>,
+    pub params: Vec<Param<'a>>,
 }
+
+/// A parameter: its name, and its value where it has one.
+pub type Param<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// `extension-list`; none where it does not follow the grammar.   RFC 6455 section 9.1
 pub fn extension_list(value: &[u8]) -> Option<Vec<Extension<'_>>> {
@@ -169,7 +172,7 @@ fn extension(input: &[u8]) -> IResult<&[u8], Extension<'_>> {
     map((token, params), |(name, params)| Extension { name, params }).parse(input)
 }
 
-fn extension_param(input: &[u8]) -> IResult<&[u8], (&[u8], Option<&[u8]>)> {
+fn extension_param(input: &[u8]) -> IResult<&[u8], Param<'_>> {
     (
         token,
         opt(preceded(padded(char('=')), alt((token, quoted_token)))),

@@ -5,24 +5,26 @@
 
 mod body;
 mod grammar;
+mod lost;
 pub mod upgrade;
 
-use super::detect::{self, Detect};
+use super::detect::Detect;
 use super::opaque::Opaque;
 use super::websocket::WebSocket;
 use super::{Layer, Step};
 use crate::model::{
-    Cx, Dir, EventKind, Http, Input, Loan, PacketNo, Place, Request, Response, Span, Trust, What,
-    Ws,
+    Cx, Dir, EventKind, Http, Input, Loan, Note, Open, PacketNo, Place, Request, Response, Span,
+    Tcp, Trust, What, Ws,
 };
 use body::Body;
+use lost::Lost;
 use std::collections::VecDeque;
 
 /// Both directions of an HTTP/1.1 connection.
 #[derive(Debug, Default)]
 pub struct Http1 {
     sides: [State; 2],
-    /// How much of an incomplete head was searched for its end already.
+    /// How much of an incomplete head was searched for its end already; 0 where none waits.
     searched: [usize; 2],
     /// Requests whose answer has not come yet.
     pending: VecDeque<Pending>,
@@ -34,8 +36,8 @@ enum State {
     #[default]
     Head,
     Body(Body),
-    /// A hole hid where the next head begins.
-    Lost,
+    /// Where the next head begins is not known.
+    Lost(Box<Lost>),
 }
 
 /// A request that waits for its answer.
@@ -68,6 +70,14 @@ impl Ask {
 const PENDING: usize = 1024;
 
 impl Http1 {
+    /// A connection of which it is not known where anything begins.
+    pub fn lost() -> Self {
+        Self {
+            sides: Dir::BOTH.map(|_| State::Lost(Box::default())),
+            ..Self::default()
+        }
+    }
+
     pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
         match input {
             Input::Bytes { at, packet, bytes } => match dir.of_mut(&mut self.sides) {
@@ -81,11 +91,18 @@ impl Http1 {
                     }
                     Err(body::Malformed) => self.malformed(dir, at, bytes, cx),
                 },
-                State::Lost if detect::begins_head(dir, bytes) => {
-                    *dir.of_mut(&mut self.sides) = State::Head;
-                    self.head(dir, at, packet, bytes, cx)
-                }
-                State::Lost => Step::Took(bytes.len()),
+                State::Lost(lost) => match lost.look(dir, at, bytes) {
+                    lost::Found::Nothing => Step::Wait,
+                    lost::Found::PassOver => Step::Took(bytes.len()),
+                    lost::Found::Frames => self.frames(dir, at, cx),
+                    lost::Found::Head(before) => {
+                        *dir.of_mut(&mut self.sides) = State::Head;
+                        match before {
+                            0 => self.head(dir, at, packet, bytes, cx),
+                            before => Step::Took(before),
+                        }
+                    }
+                },
             },
             Input::Gap { at, len } => self.gap(dir, at, len, cx),
             Input::End(_) => Step::Took(0),
@@ -97,9 +114,9 @@ impl Http1 {
             return Step::Pause;
         }
         let searched = dir.of_mut(&mut self.searched);
-        let Some(length) = grammar::head_length(bytes, *searched) else {
-            // The empty line may begin in what has been searched: up to three bytes back.
-            *searched = bytes.len().saturating_sub(3);
+        // The empty line may begin in what has been searched: up to three bytes back.
+        let Some(length) = grammar::head_length(bytes, searched.saturating_sub(3)) else {
+            *searched = bytes.len();
             if bytes.len() > cx.limits.head_bytes {
                 let text =
                     "this head is longer than may be held: the connection is passed over from here";
@@ -174,7 +191,7 @@ impl Http1 {
             }
             (_, 101) => return Step::Become(length, Layer::Opaque(Opaque)),
             (Some(Ask::Tunnel), 200..=299) => {
-                return Step::Become(length, Layer::Detect(Detect));
+                return Step::Become(length, Layer::Detect(Detect::default()));
             }
             (Some(Ask::WebSocket(request)), _) if !interim => {
                 let refused = upgrade::refuse(&request, &response);
@@ -200,9 +217,18 @@ impl Http1 {
         place: Place,
         cx: &mut Cx<'_>,
     ) -> Step {
+        if let Some(draft) = upgrade::older_draft(request, response) {
+            let kind = EventKind::Tcp(Tcp::Note(Note::Protocol(draft)));
+            cx.emit(place, kind, Loan::default());
+            return Step::Become(length, Layer::Opaque(Opaque));
+        }
         let session = cx.open_session();
         let open = upgrade::agree(session, request, response);
-        let layer = WebSocket::new(&open);
+        let mut layer = WebSocket::new(&open);
+        // Without the request, its rest may still come.
+        if request.is_none() || !self.is_between_heads(Dir::C2s) {
+            layer.lose(Dir::C2s);
+        }
         let trust = if open.inferred {
             Trust::Inferred
         } else {
@@ -217,6 +243,27 @@ impl Http1 {
         Step::Become(length, Layer::WebSocket(Box::new(layer)))
     }
 
+    /// Frames, and no handshake: the session is inferred, and every boundary has to be found.
+    fn frames(&mut self, dir: Dir, at: u64, cx: &mut Cx<'_>) -> Step {
+        let open = Open {
+            inferred: true,
+            session: cx.open_session(),
+            ..Open::default()
+        };
+        let mut layer = WebSocket::new(&open);
+        Dir::BOTH.into_iter().for_each(|dir| layer.lose(dir));
+        let place = Place {
+            trust: Trust::Inferred,
+            ..Place::at(dir, Span::tcp(at, 0))
+        };
+        cx.emit(
+            place,
+            EventKind::Ws(Ws::Open(Box::new(open))),
+            Loan::default(),
+        );
+        Step::Become(0, Layer::WebSocket(Box::new(layer)))
+    }
+
     fn gap(&mut self, dir: Dir, at: u64, len: u64, cx: &mut Cx<'_>) -> Step {
         *dir.of_mut(&mut self.searched) = 0;
         let state = dir.of_mut(&mut self.sides);
@@ -228,7 +275,7 @@ impl Http1 {
             }
             return Step::Took(0);
         }
-        *state = State::Lost;
+        *state = State::Lost(Box::default());
         // The answer to an upgrade lies in the hole: what follows can only be frames.
         if dir == Dir::S2c
             && let Some(Pending {
@@ -239,6 +286,9 @@ impl Http1 {
             let open = upgrade::assume(cx.open_session(), request);
             let mut layer = WebSocket::new(&open);
             layer.lose(Dir::S2c);
+            if !self.is_between_heads(Dir::C2s) {
+                layer.lose(Dir::C2s);
+            }
             let place = Place {
                 trust: Trust::Inferred,
                 ..Place::at(dir, Span::tcp(at, len))
@@ -262,6 +312,11 @@ impl Http1 {
             text,
         );
         Step::Become(0, Layer::Opaque(Opaque))
+    }
+
+    /// Whether what comes next is known to begin something.
+    fn is_between_heads(&self, dir: Dir) -> bool {
+        matches!(dir.of(&self.sides), State::Head) && *dir.of(&self.searched) == 0
     }
 
     fn waits_for_answer(&self) -> bool {

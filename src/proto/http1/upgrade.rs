@@ -28,6 +28,22 @@ pub fn is_granted(response: &Response) -> bool {
     response.status == 101 && names_websocket(response.all("upgrade"))
 }
 
+/// The name of the draft that was agreed on instead, whose frames are of another kind; the drafts
+/// 7 and later (versions 7, 8 and 13) have the frames of the RFC.
+pub fn older_draft(request: Option<&Request>, response: &Response) -> Option<&'static str> {
+    let asked = |name| request.is_some_and(|request| request.all(name).next().is_some());
+    let answered = |name| response.all(name).next().is_some();
+    if answered("sec-websocket-accept") {
+        None
+    } else if asked("sec-websocket-key1") || answered("sec-websocket-origin") {
+        Some("WebSocket draft hixie-76")
+    } else if answered("websocket-origin") {
+        Some("WebSocket draft hixie-75")
+    } else {
+        None
+    }
+}
+
 fn names_websocket<'a>(values: impl Iterator<Item = &'a [u8]>) -> bool {
     values
         .flat_map(list)
@@ -185,6 +201,25 @@ mod tests {
         let open = agree(SessionId(0), None, &granted.unwrap());
         assert!(open.inferred);
         assert_eq!((open.uri, open.accept_ok), (None, None));
+    }
+
+    #[test]
+    fn drafts_with_other_frames_are_named() {
+        let asked = request(
+            b"GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key1: 1 2\r\nSec-WebSocket-Key2: 3 4\r\n\r\n",
+        );
+        let answer = response(
+            b"HTTP/1.1 101 WebSocket Protocol Handshake\r\nUpgrade: WebSocket\r\nSec-WebSocket-Origin: x\r\n\r\n",
+        )
+        .unwrap();
+        assert_eq!(
+            older_draft(asked.as_ref(), &answer),
+            Some("WebSocket draft hixie-76")
+        );
+        assert_eq!(older_draft(None, &answer), Some("WebSocket draft hixie-76"));
+        let rfc =
+            response(b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n");
+        assert_eq!(older_draft(None, &rfc.unwrap()), None);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 mod close;
 mod frame;
+mod loss;
 mod message;
+mod resync;
 
 use super::Step;
 use crate::codec::inflate::Inflate;
@@ -10,6 +12,8 @@ use crate::model::{
     self, CloseCode, Cx, Deflate, Dir, End, EventKind, Input, Kind, Loan, Opcode, Open, PacketNo,
     Place, SessionId, Span, Trust, What, Ws,
 };
+pub use resync::{Expect, Search, whole_frames};
+
 use close::Ending;
 use frame::Header;
 use message::{Assembly, Masking};
@@ -34,8 +38,10 @@ struct Side {
     /// The control frame whose payload is coming.
     control: Option<Box<Assembly>>,
     inflate: Option<Box<Inflate>>,
-    /// Where the next frame begins is not known.
-    lost: bool,
+    /// Where the next frame begins is not known: it is being searched.
+    lost: Option<Box<Search>>,
+    /// A boundary was found again: from there on the frames are inferred.
+    found: bool,
 }
 
 /// A frame whose header has been read.
@@ -66,6 +72,18 @@ impl Current {
     }
 }
 
+impl Side {
+    /// The message that a frame's payload goes to, and what inflates it.
+    fn assembly(&mut self, belongs: Belongs) -> (Option<&mut Assembly>, Option<&mut Inflate>) {
+        let assembly = match belongs {
+            Belongs::Data => self.data.as_deref_mut(),
+            Belongs::Control => self.control.as_deref_mut(),
+            Belongs::Nothing => None,
+        };
+        (assembly, self.inflate.as_deref_mut())
+    }
+}
+
 impl WebSocket {
     pub fn new(open: &Open) -> Self {
         Self {
@@ -81,23 +99,11 @@ impl WebSocket {
         }
     }
 
-    /// Says that it is not known where the next frame of this direction begins.
-    pub fn lose(&mut self, dir: Dir) {
-        let side = dir.of_mut(&mut self.sides);
-        side.lost = true;
-        side.frame = None;
-        side.data = None;
-        side.control = None;
-        if let Some(inflate) = &mut side.inflate {
-            inflate.lose();
-            inflate.end_message();
-        }
-        self.ending.hole(dir);
-    }
-
     pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
         match input {
-            Input::Bytes { bytes, .. } if dir.of(&self.sides).lost => Step::Took(bytes.len()),
+            Input::Bytes { at, packet, bytes } if dir.of(&self.sides).lost.is_some() => {
+                self.search(dir, at, packet, bytes, cx)
+            }
             Input::Bytes { at, packet, bytes } => self.bytes(dir, at, packet, bytes, cx),
             Input::Gap { at, len } => {
                 self.gap(dir, at, len, cx);
@@ -108,6 +114,25 @@ impl WebSocket {
                 Step::Took(0)
             }
         }
+    }
+
+    /// What the compressor of this direction's sender promised, as far as is known.
+    fn promised(&self, dir: Dir) -> model::Side {
+        let of = |deflate: Deflate| *dir.of(&[deflate.client, deflate.server]);
+        self.deflate.map(of).unwrap_or_default()
+    }
+
+    /// How the frames of this direction are known.
+    fn trust(&self, dir: Dir) -> Trust {
+        match dir.of(&self.sides).found {
+            true => Trust::Inferred,
+            false => self.trust,
+        }
+    }
+
+    /// Whether frames may be compressed: it was agreed, or the agreement was not captured.
+    fn may_compress(&self) -> bool {
+        self.deflate.is_some() || self.trust == Trust::Inferred
     }
 
     fn bytes(
@@ -135,38 +160,20 @@ impl WebSocket {
 
     /// A header has come: finds out to which message its payload belongs.
     fn begin(&mut self, dir: Dir, header: Header, at: u64, first: PacketNo, cx: &mut Cx<'_>) {
+        let kind = Kind::of(header.opcode);
+        if let Some(kind) = kind {
+            let of = message::reference(dir, self.session, kind, cx);
+            let compressed = kind.is_data() && self.may_compress() && header.rsv & 4 != 0;
+            self.begin_message(Assembly::new(of, compressed, first, at), cx);
+        }
         let side = dir.of_mut(&mut self.sides);
-        let belongs = match Kind::of(header.opcode) {
-            Some(kind) => {
-                let of = message::reference(dir, self.session, kind, cx);
-                let compressed = kind.is_data() && self.deflate.is_some() && header.rsv & 4 != 0;
-                let assembly = Box::new(Assembly::new(of, compressed, first, at));
-                if !kind.is_data() {
-                    side.control = Some(assembly);
-                    Belongs::Control
-                } else {
-                    if let Some(before) = side.data.replace(assembly) {
-                        let span = Span::tcp(before.start, at - before.start);
-                        let text = "another message began before this one was finished";
-                        cx.anomaly(dir, span, What::Unfinished, text);
-                    }
-                    if let (true, None, Some(deflate)) = (compressed, &side.inflate, self.deflate) {
-                        let bits = promised(deflate, dir).window_bits;
-                        side.inflate = Some(Box::new(Inflate::new(bits)));
-                    }
-                    Belongs::Data
-                }
-            }
-            None if header.opcode == Opcode::CONTINUATION && side.data.is_some() => Belongs::Data,
-            None => Belongs::Nothing,
+        let belongs = match kind {
+            Some(kind) if !kind.is_data() => Belongs::Control,
+            None if header.opcode != Opcode::CONTINUATION => Belongs::Nothing,
+            _ => Belongs::Data,
         };
-        match belongs {
-            Belongs::Data => side.data.as_mut().map_or((), |assembly| assembly.frame()),
-            Belongs::Control => side
-                .control
-                .as_mut()
-                .map_or((), |assembly| assembly.frame()),
-            Belongs::Nothing => {}
+        if let (Some(assembly), _) = side.assembly(belongs) {
+            assembly.frame();
         }
         let current = Current {
             header,
@@ -181,16 +188,33 @@ impl WebSocket {
         }
     }
 
+    fn begin_message(&mut self, assembly: Assembly, cx: &mut Cx<'_>) {
+        let dir = assembly.of.dir;
+        let bits = self.promised(dir).window_bits;
+        let side = dir.of_mut(&mut self.sides);
+        if !assembly.of.kind.is_data() {
+            side.control = Some(Box::new(assembly));
+            return;
+        }
+        if assembly.compressed && side.inflate.is_none() {
+            let mut inflate = Inflate::new(bits);
+            if side.found {
+                inflate.lose_history();
+            }
+            side.inflate = Some(Box::new(inflate));
+        }
+        let start = assembly.start;
+        if let Some(before) = side.data.replace(Box::new(assembly)) {
+            let span = Span::tcp(before.start, start - before.start);
+            let text = "another message began before this one was finished";
+            cx.anomaly(dir, span, What::Unfinished, text);
+        }
+    }
+
     /// The next payload bytes of the present frame.
     fn payload(&mut self, dir: Dir, current: Current, payload: Payload<'_>, cx: &mut Cx<'_>) {
         let side = dir.of_mut(&mut self.sides);
-        let assembly = match current.belongs {
-            Belongs::Data => side.data.as_mut(),
-            Belongs::Control => side.control.as_mut(),
-            Belongs::Nothing => None,
-        };
-        let inflate = side.inflate.as_deref_mut();
-        if let Some(assembly) = assembly {
+        if let (Some(assembly), inflate) = side.assembly(current.belongs) {
             match payload {
                 Payload::Known(bytes) => {
                     let masking = Masking {
@@ -249,7 +273,7 @@ impl WebSocket {
                 .saturating_add(u64::from(header.header_length)),
         );
         let place = Place {
-            trust: self.trust,
+            trust: self.trust(dir),
             ..Place::at(dir, span).from(first)
         };
         cx.emit(place, EventKind::Ws(Ws::Frame(frame)), Loan::default());
@@ -257,17 +281,16 @@ impl WebSocket {
     }
 
     fn end_message(&mut self, dir: Dir, mut assembly: Assembly, end: u64, cx: &mut Cx<'_>) {
-        let side = dir.of_mut(&mut self.sides);
-        let mut inflate = side.inflate.as_deref_mut().filter(|_| assembly.compressed);
+        let forgets = self.promised(dir).no_context_takeover;
         let span = Span::tcp(assembly.start, end - assembly.start);
         let place = Place {
-            trust: self.trust,
+            trust: self.trust(dir),
             ..Place::at(dir, span).from(assembly.first)
         };
+        let side = dir.of_mut(&mut self.sides);
+        let mut inflate = side.inflate.as_deref_mut().filter(|_| assembly.compressed);
         let (message, loan) = assembly.finish(inflate.as_deref_mut(), cx);
-        if let (Some(inflate), Some(deflate)) = (inflate, self.deflate)
-            && promised(deflate, dir).no_context_takeover
-        {
+        if let Some(inflate) = inflate.filter(|_| forgets) {
             inflate.forget();
         }
         if message.kind == Kind::Close {
@@ -276,24 +299,6 @@ impl WebSocket {
             self.ending.frame(dir, code);
         }
         cx.emit(place, EventKind::Ws(Ws::Message(message)), loan);
-    }
-
-    fn gap(&mut self, dir: Dir, at: u64, len: u64, cx: &mut Cx<'_>) {
-        if dir.of(&self.sides).lost {
-            return;
-        }
-        let mut len = len;
-        if let Some(current) = dir.of(&self.sides).frame {
-            let within = current.left().min(len);
-            self.payload(dir, current, Payload::Lost(within), cx);
-            len -= within;
-            if len == 0 {
-                return;
-            }
-        }
-        let text = "the frame boundaries of this direction are not known from here on";
-        cx.anomaly(dir, Span::tcp(at, len), What::Boundary, text);
-        self.lose(dir);
     }
 
     fn end(&mut self, dir: Dir, end: End, cx: &mut Cx<'_>) {
@@ -336,13 +341,5 @@ impl Payload<'_> {
             Self::Known(bytes) => bytes.len() as u64,
             Self::Lost(len) => *len,
         }
-    }
-}
-
-/// What the compressor of this direction's sender promised.
-fn promised(deflate: Deflate, dir: Dir) -> model::Side {
-    match dir {
-        Dir::C2s => deflate.client,
-        Dir::S2c => deflate.server,
     }
 }

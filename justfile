@@ -1,0 +1,33 @@
+# What a developer does here. `just` lists it.
+
+_default:
+    @just --list
+
+# Everything that CI runs.
+check:
+    .ci/run
+
+# The tests, as a newcomer runs them.
+test:
+    cargo test
+
+# Write the golden snapshots again; read the difference before you commit it.
+golden:
+    INSTA_UPDATE=always cargo test --test golden --test cli
+    git diff --stat tests/snapshots
+
+# Compare frames and heads with tshark on every capture.
+tshark:
+    WSCOPE_NEED_TSHARK=1 cargo test --test tshark
+
+# Fuzz one target for a while: `just fuzz capture 60`.
+fuzz target seconds='60':
+    cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run {{target}} -- -max_total_time={{seconds}} -max_len=4096
+
+# Measure: hot loops against their peers.
+bench:
+    cargo bench
+
+# Record the captures again: needs root, network namespaces, browsers and servers.
+captures *names:
+    captures/record/run.sh {{names}}

@@ -1,0 +1,118 @@
+use super::*;
+use crate::model::{
+    Dir, EventId, Frame, MaskingKey, Opcode, PacketNo, SessionId, Span, Timestamp, Trust,
+};
+
+fn flow() -> Flow {
+    let end = |text: &str| {
+        let address: std::net::SocketAddr = text.parse().unwrap();
+        crate::model::Endpoint {
+            ip: address.ip(),
+            port: address.port(),
+        }
+    };
+    Flow {
+        client: end("10.0.0.1:5000"),
+        server: end("10.0.0.2:80"),
+    }
+}
+
+fn event(at: u64, nth: u32, kind: Ws) -> Event {
+    let packet = PacketNo::new(at).unwrap();
+    Event {
+        id: EventId { at: packet, nth },
+        packet,
+        first: PacketNo::new(at - 1).unwrap(),
+        time: Timestamp(at as i64 * 1_000),
+        conn: ConnId(3),
+        dir: Some(Dir::C2s),
+        span: Span::tcp(100, 11),
+        trust: Trust::Inferred,
+        about: None,
+        kind: EventKind::Ws(kind),
+    }
+}
+
+fn frame(fin: bool) -> Ws {
+    Ws::Frame(Frame {
+        session: SessionId(7),
+        fin,
+        rsv: 4,
+        opcode: Opcode::TEXT,
+        masking_key: Some(MaskingKey([1, 2, 3, 4])),
+        length: 5,
+        header_length: 6,
+        unfinished: false,
+    })
+}
+
+fn message(frames: u32, length: u64) -> Ws {
+    Ws::Message(Message {
+        session: SessionId(7),
+        kind: Kind::Text,
+        compressed: true,
+        complete: true,
+        utf8: true,
+        frames,
+        length,
+        wire_length: 5,
+    })
+}
+
+#[test]
+fn what_goes_in_comes_out() {
+    let events = [
+        event(2, 0, frame(true)),
+        event(2, 1, message(1, 9)),
+        event(3, 0, frame(false)),
+        event(4, 0, message(2, 9)),
+        // Too long for a row, or its first frame is of another packet.
+        event(4, 1, message(1, 1 << 40)),
+        event(5, 0, message(1, 3)),
+    ];
+    let mut index = Index::default();
+    for event in &events {
+        index.take(event.clone(), &flow(), "");
+    }
+    let track = &index.tracks()[0];
+    let out: Vec<_> = track
+        .lines(Line::FIRST, Level::Tcp)
+        .map(|line| track.event(line).unwrap())
+        .collect();
+    assert_eq!(out, events);
+    assert_eq!(track.end().number(), 10, "six events in five rows");
+    assert_eq!(track.lines(Line::FIRST, Level::Messages).count(), 4);
+}
+
+#[test]
+fn a_message_that_joins_its_frame_moves_no_line() {
+    let mut index = Index::default();
+    index.take(event(2, 0, frame(true)), &flow(), "");
+    let track = &index.tracks()[0];
+    let (before, end) = (
+        track.lines(Line::FIRST, Level::Tcp).collect::<Vec<_>>(),
+        track.end(),
+    );
+    index.take(event(2, 1, message(1, 5)), &flow(), "\"hello\"");
+    let track = &index.tracks()[0];
+    let new: Vec<_> = track.lines(end, Level::Tcp).collect();
+    assert_eq!(
+        track.lines(Line::FIRST, Level::Tcp).collect::<Vec<_>>(),
+        [before, new.clone()].concat()
+    );
+    assert_eq!(track.preview(new[0]), "\"hello\"");
+}
+
+#[test]
+fn previews_belong_to_their_messages() {
+    let mut index = Index::default();
+    index.take(event(2, 0, message(2, 5)), &flow(), "one");
+    index.take(event(3, 0, frame(true)), &flow(), "");
+    index.take(event(3, 1, message(1, 5)), &flow(), "two");
+    let track = &index.tracks()[0];
+    let texts: Vec<_> = track
+        .lines(Line::FIRST, Level::Tcp)
+        .map(|line| track.preview(line))
+        .collect();
+    assert_eq!(texts, ["one", "", "two"]);
+}

@@ -1,0 +1,141 @@
+//! For tests: a screen without a terminal. Jobs are done at once.
+
+use super::app::App;
+use super::jobs;
+use super::msg::{Batch, Job, Msg};
+use super::theme::Theme;
+use super::update::update;
+use super::view::view;
+use crossterm::event::{Event as Input, KeyCode, KeyEvent};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Size;
+use std::path::{Path, PathBuf};
+use unicode_width::UnicodeWidthStr as _;
+use wscope::engine;
+use wscope::model::{Event, Flow, Limits, Loan, Sink, Want};
+use wscope::sink::preview;
+use wscope::source::Capture;
+
+pub const SMALL: (u16, u16) = (80, 24);
+pub const LARGE: (u16, u16) = (160, 50);
+
+/// A screen, and the captures it shows.
+pub struct Bench {
+    pub app: App,
+    pub files: Vec<PathBuf>,
+}
+
+impl Bench {
+    /// Shows one of the project's captures.
+    pub fn new(capture: &str, size: (u16, u16)) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("captures")
+            .join(capture);
+        Self::open(path, size)
+    }
+
+    /// Shows this capture, all of it loaded.
+    pub fn open(path: PathBuf, size: (u16, u16)) -> Self {
+        let mut bench = Self::empty(path, size);
+        for msg in messages(&bench.files[0], usize::MAX) {
+            bench.feed(msg);
+        }
+        bench
+    }
+
+    /// Shows nothing yet.
+    pub fn empty(path: PathBuf, (width, height): (u16, u16)) -> Self {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let app = App::new(name, Theme { colour: false }, Size { width, height });
+        Self {
+            app,
+            files: vec![path],
+        }
+    }
+
+    pub fn feed(&mut self, msg: Msg) {
+        let mut next = Some(msg);
+        while let Some(msg) = next.take() {
+            if let Some(Job::Replay { generation, event }) = update(&mut self.app, msg) {
+                let answer = jobs::replay(&self.files, &event, || true);
+                next = Some(Msg::Replayed { generation, answer });
+            }
+        }
+    }
+
+    /// Presses keys: letters are themselves, `\n` is Enter, `\t` Tab, `<` Esc.
+    pub fn press(&mut self, keys: &str) -> &mut Self {
+        for key in keys.chars() {
+            let code = match key {
+                '\n' => KeyCode::Enter,
+                '\t' => KeyCode::Tab,
+                '<' => KeyCode::Esc,
+                other => KeyCode::Char(other),
+            };
+            self.feed(Msg::Input(Input::Key(KeyEvent::from(code))));
+        }
+        self
+    }
+
+    /// What stands on the screen.
+    pub fn screen(&self) -> String {
+        let Size { width, height } = self.app.size;
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| view(&self.app, frame)).unwrap();
+        let buf = terminal.backend().buffer();
+        let mut text = String::new();
+        for y in 0..height {
+            let mut line = String::new();
+            let mut x = 0;
+            while x < width {
+                let symbol = buf[(x, y)].symbol();
+                line += symbol;
+                x += symbol.width().max(1) as u16;
+            }
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// What loading a capture sends, in batches of so many events.
+pub fn messages(path: &Path, batch: usize) -> Vec<Msg> {
+    let mut capture = Capture::open([path]).unwrap();
+    let mut sink = Kept(Vec::new());
+    let run = engine::run(&mut capture, Limits::default(), &mut sink, |_, _| true).unwrap();
+    let mut messages = Vec::new();
+    let mut events = sink.0.into_iter().peekable();
+    while events.peek().is_some() {
+        let events = events.by_ref().take(batch).collect();
+        messages.push(Msg::Batch(Batch {
+            events,
+            progress: None,
+        }));
+    }
+    let progress = Some((capture.progress(), run.counts));
+    messages.push(Msg::Batch(Batch {
+        events: Vec::new(),
+        progress,
+    }));
+    messages.push(Msg::Loaded(run.errors));
+    messages
+}
+
+struct Kept(Vec<(Event, Flow, Box<str>)>);
+
+impl Sink for Kept {
+    fn want(&self) -> Want {
+        Want {
+            joined: true,
+            ..Want::default()
+        }
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> std::io::Result<()> {
+        self.0
+            .push((event.clone(), *flow, preview(event, loan).into()));
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! The threads: loading, replaying, keys, signals. All answer into one bounded queue.
+
+use super::msg::{Batch, Job, Msg};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Sender, SyncSender};
+use std::time::{Duration, Instant};
+use std::{io, thread};
+use wscope::engine;
+use wscope::model::{Event, Flow, Limits, Loan, Sink, Want};
+use wscope::sink::preview;
+use wscope::source::Capture;
+
+/// Messages that may wait; whoever has more waits too.
+pub const QUEUE: usize = 32;
+
+/// Events that a batch has at most.
+const BATCH: usize = 2048;
+
+/// How long events may lie before they are shown.
+const PATIENCE: Duration = Duration::from_millis(40);
+
+/// Reads a capture to its end.
+pub fn load(mut capture: Capture, queue: SyncSender<Msg>) {
+    thread::spawn(move || {
+        let mut sink = Batches {
+            batch: Batch::default(),
+            sent: Instant::now(),
+            queue: queue.clone(),
+        };
+        let last = queue.clone();
+        let run = engine::run(
+            &mut capture,
+            Limits::default(),
+            &mut sink,
+            |progress, counts| {
+                last.send(Msg::Batch(Batch {
+                    events: Vec::new(),
+                    progress: Some((progress, counts)),
+                }))
+                .is_ok()
+            },
+        );
+        // The sink fails only when nobody listens any more.
+        let Ok(run) = run else { return };
+        sink.batch.progress = Some((capture.progress(), run.counts));
+        let _ = sink.send();
+        let _ = queue.send(Msg::Loaded(run.errors));
+    });
+}
+
+/// Gathers events, so that the screen is not asked for each.
+struct Batches {
+    batch: Batch,
+    sent: Instant,
+    queue: SyncSender<Msg>,
+}
+
+impl Batches {
+    fn send(&mut self) -> io::Result<()> {
+        self.sent = Instant::now();
+        let batch = std::mem::take(&mut self.batch);
+        self.queue
+            .send(Msg::Batch(batch))
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl Sink for Batches {
+    fn want(&self) -> Want {
+        Want {
+            joined: true,
+            ..Want::default()
+        }
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        self.batch
+            .events
+            .push((event.clone(), *flow, preview(event, loan).into()));
+        if self.batch.events.len() >= BATCH || self.sent.elapsed() > PATIENCE {
+            self.send()?;
+        }
+        Ok(())
+    }
+}
+
+/// A thread that does one job after the other, and drops the one at hand when another comes.
+pub struct Worker {
+    jobs: Sender<Job>,
+    newest: Arc<AtomicU64>,
+}
+
+impl Worker {
+    pub fn new(files: Vec<PathBuf>, queue: SyncSender<Msg>) -> Self {
+        let (jobs, waiting) = mpsc::channel();
+        let newest = Arc::new(AtomicU64::new(0));
+        let asked = Arc::clone(&newest);
+        thread::spawn(move || {
+            for Job::Replay { generation, event } in waiting {
+                let fresh = || asked.load(Ordering::Relaxed) == generation;
+                if !fresh() {
+                    continue;
+                }
+                let answer = replay(&files, &event, fresh);
+                if fresh() && queue.send(Msg::Replayed { generation, answer }).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { jobs, newest }
+    }
+
+    pub fn start(&self, job: Job) {
+        let Job::Replay { generation, .. } = &job;
+        self.newest.store(*generation, Ordering::Relaxed);
+        // The worker lives as long as the queue it answers into.
+        let _ = self.jobs.send(job);
+    }
+}
+
+/// Derives the bytes of an event again.
+pub fn replay(
+    files: &[PathBuf],
+    event: &Event,
+    go_on: impl FnMut() -> bool,
+) -> Result<Arc<engine::Replay>, String> {
+    if let Some(file) = files.iter().find(|file| !can_be_read_again(file)) {
+        let name = if file.as_path() == Path::new("-") {
+            "standard input".into()
+        } else {
+            file.display().to_string()
+        };
+        return Err(format!(
+            "{name} cannot be read a second time, so the bytes are gone; save the capture to a file to see them"
+        ));
+    }
+    let replay = Capture::open(files)
+        .and_then(|mut capture| engine::replay_while(&mut capture, Limits::default(), event, go_on))
+        .map_err(|error| error.to_string())?;
+    replay.map(Arc::new).ok_or_else(|| {
+        "the capture does not show this event any more: was the file changed?".into()
+    })
+}
+
+fn can_be_read_again(file: &Path) -> bool {
+    file != Path::new("-") && file.metadata().is_ok_and(|meta| meta.is_file())
+}
+
+/// Hands on keys, the mouse and new sizes.
+pub fn listen(queue: SyncSender<Msg>) {
+    thread::spawn(move || {
+        loop {
+            let msg = crossterm::event::read().map_or(Msg::Stop, Msg::Input);
+            let stop = matches!(msg, Msg::Stop);
+            if queue.send(msg).is_err() || stop {
+                return;
+            }
+        }
+    });
+}
+
+/// Hands on the signals that ask us to go.
+#[cfg(unix)]
+pub fn watch_signals(queue: SyncSender<Msg>) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            if queue.send(Msg::Stop).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Without signals there is nothing to watch.
+#[cfg(not(unix))]
+pub fn watch_signals(_: SyncSender<Msg>) -> io::Result<()> {
+    Ok(())
+}

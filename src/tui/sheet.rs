@@ -1,0 +1,300 @@
+//! What the bytes of an event look like, row by row; a row is made when it is seen.
+
+use super::canvas::{count, size, wrap};
+use std::fmt::Write as _;
+use std::ops::Range;
+use wscope::engine::Replay;
+use wscope::field;
+use wscope::model::{EventKind, Kind, Loan, Ws};
+use wscope::sink::Escaped;
+
+/// Bytes of a text that are shown as text; all of them are shown as bytes.
+const TEXT: usize = 16 << 10;
+
+/// Unknown bytes that are drawn one by one; the title tells how many there are.
+const HOLE: u64 = 64;
+
+/// A row of the sheet.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Row {
+    Title(String),
+    Text(String),
+    Bytes {
+        at: String,
+        hex: String,
+        ascii: String,
+    },
+}
+
+/// Sections under titles, as rows of some width.
+pub struct Sheet<'a> {
+    replay: &'a Replay,
+    /// Bytes in a row.
+    across: usize,
+    sections: Vec<Section>,
+    height: usize,
+}
+
+struct Section {
+    title: String,
+    /// The row of the title.
+    row: usize,
+    body: Body,
+}
+
+enum Body {
+    Text(Vec<String>),
+    Payload,
+    /// Bytes of a piece.
+    Piece(usize, Range<usize>),
+    /// Bytes that nobody has, from this offset.
+    Hole(u64, u64),
+    Packet,
+}
+
+impl<'a> Sheet<'a> {
+    pub fn new(replay: &'a Replay, width: usize) -> Self {
+        let across = if width >= columns(16) { 16 } else { 8 };
+        let mut sheet = Self {
+            replay,
+            across,
+            sections: Vec::new(),
+            height: 0,
+        };
+        sheet.text(width.saturating_sub(3));
+        if !replay.payload.is_empty() {
+            let inflated = matches!(replay.event.kind, EventKind::Ws(Ws::Message(message)) if message.compressed);
+            let how = if inflated { ", inflated" } else { "" };
+            sheet.push(
+                format!("payload, {}{how}", size(replay.payload.len() as u64)),
+                Body::Payload,
+            );
+        }
+        sheet.wire();
+        if let (Some(packet), true) = (&replay.packet, replay.pieces.is_empty()) {
+            let title = format!(
+                "packet {}, {} captured",
+                replay.event.packet,
+                size(packet.data.len() as u64)
+            );
+            sheet.push(title, Body::Packet);
+        }
+        if sheet.sections.is_empty() {
+            sheet.push(
+                "no bytes belong to this event".into(),
+                Body::Text(Vec::new()),
+            );
+        }
+        sheet
+    }
+
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The row with this number.
+    pub fn row(&self, at: usize) -> Row {
+        let section = self.sections.partition_point(|section| section.row <= at);
+        let Some(section) = section.checked_sub(1).and_then(|at| self.sections.get(at)) else {
+            return Row::Title(String::new());
+        };
+        let Some(row) = (at - section.row).checked_sub(1) else {
+            return Row::Title(section.title.clone());
+        };
+        let Replay {
+            payload,
+            unknown,
+            pieces,
+            packet,
+            ..
+        } = self.replay;
+        match &section.body {
+            Body::Text(lines) => Row::Text(lines.get(row).cloned().unwrap_or_default()),
+            Body::Payload => {
+                let is_unknown = |at: u64| unknown.iter().any(|range| range.contains(&at));
+                self.dump(row, 0, payload, is_unknown)
+            }
+            Body::Piece(piece, range) => {
+                let piece = &pieces[*piece];
+                let at = piece.at + range.start as u64;
+                self.dump(row, at, &piece.bytes[range.clone()], |_| false)
+            }
+            Body::Hole(at, len) => self.dump(
+                row,
+                *at,
+                &[0; HOLE as usize][..(*len).min(HOLE) as usize],
+                |_| true,
+            ),
+            Body::Packet => {
+                let data = packet.as_ref().map_or(&[][..], |packet| &packet.data);
+                self.dump(row, 0, data, |_| false)
+            }
+        }
+    }
+
+    fn dump(&self, row: usize, base: u64, bytes: &[u8], is_unknown: impl Fn(u64) -> bool) -> Row {
+        let start = row * self.across;
+        let end = bytes.len().min(start + self.across);
+        let mut hex = String::new();
+        let mut ascii = String::new();
+        for (column, at) in (start..start + self.across).enumerate() {
+            if column == 8 {
+                hex.push(' ');
+            }
+            // Writing into a string does not fail.
+            let _ = match bytes.get(at) {
+                Some(_) if is_unknown(at as u64) => write!(hex, "?? "),
+                Some(byte) => write!(hex, "{byte:02x} "),
+                None => write!(hex, "   "),
+            };
+        }
+        for (at, &byte) in bytes.iter().enumerate().take(end).skip(start) {
+            let shown = matches!(byte, b' '..=b'~') && !is_unknown(at as u64);
+            ascii.push(if shown { char::from(byte) } else { '.' });
+        }
+        hex.truncate(hex.len() - 1);
+        Row::Bytes {
+            at: format!("{:06x}", base + start as u64),
+            hex,
+            ascii,
+        }
+    }
+
+    fn push(&mut self, title: String, body: Body) {
+        let len = match &body {
+            Body::Text(lines) => lines.len(),
+            Body::Payload => self.rows(self.replay.payload.len()),
+            Body::Piece(_, range) => self.rows(range.len()),
+            Body::Hole(_, len) => self.rows((*len).min(HOLE) as usize),
+            Body::Packet => self.rows(
+                self.replay
+                    .packet
+                    .as_ref()
+                    .map_or(0, |packet| packet.data.len()),
+            ),
+        };
+        self.sections.push(Section {
+            title,
+            row: self.height,
+            body,
+        });
+        self.height += 1 + len;
+    }
+
+    fn rows(&self, bytes: usize) -> usize {
+        bytes.div_ceil(self.across)
+    }
+
+    /// What people can read: the text of a message, or a head of HTTP.
+    fn text(&mut self, width: usize) {
+        let replay = self.replay;
+        let loan = Loan {
+            bytes: &replay.payload,
+            unknown: &replay.unknown,
+        };
+        let (name, text) = match &replay.event.kind {
+            EventKind::Ws(Ws::Message(message)) if message.kind == Kind::Text => {
+                match field::text(message, loan) {
+                    Some(text) if !text.is_empty() => ("text", text.to_owned()),
+                    _ => return,
+                }
+            }
+            EventKind::Http(_) => {
+                let head: Vec<u8> = replay
+                    .pieces
+                    .iter()
+                    .flat_map(|piece| piece.bytes.iter().copied())
+                    .collect();
+                ("head", String::from_utf8_lossy(&head).trim_end().to_owned())
+            }
+            _ => return,
+        };
+        let end = (0..=text.len().min(TEXT))
+            .rev()
+            .find(|&at| text.is_char_boundary(at))
+            .unwrap_or(0);
+        let more = if end < text.len() {
+            format!(", the first {}", size(end as u64))
+        } else {
+            String::new()
+        };
+        let lines = text[..end]
+            .lines()
+            .flat_map(|line| wrap(&Escaped(line).to_string(), width))
+            .collect();
+        let chars = count(text.chars().count() as u64, "character");
+        self.push(format!("{name}, {chars}{more}"), Body::Text(lines));
+    }
+
+    /// The captured bytes in the span, and the holes between them.
+    fn wire(&mut self) {
+        let replay = self.replay;
+        let span = replay.event.span;
+        let body = span.start + self.header();
+        let mut at = span.start;
+        for (number, piece) in replay.pieces.iter().enumerate() {
+            self.hole(at, piece.at);
+            let end = piece.at + piece.bytes.len() as u64;
+            let cut = body.clamp(piece.at, end);
+            for (from, to) in [(piece.at, cut), (cut, end)] {
+                if from < to {
+                    let what = self.part(from < body);
+                    let title = format!(
+                        "packet {}, {} at {from}{what}",
+                        piece.packet,
+                        size(to - from)
+                    );
+                    let range = (from - piece.at) as usize..(to - piece.at) as usize;
+                    self.push(title, Body::Piece(number, range));
+                }
+            }
+            at = at.max(end);
+        }
+        if !replay.pieces.is_empty() {
+            self.hole(at, span.end());
+        }
+    }
+
+    fn hole(&mut self, from: u64, to: u64) {
+        if from < to {
+            let title = format!("NOT CAPTURED, {} at {from}", size(to - from));
+            self.push(title, Body::Hole(from, to - from));
+        }
+    }
+
+    /// Bytes of the frame header, where the event is one frame.
+    fn header(&self) -> u64 {
+        match self.replay.event.kind {
+            EventKind::Ws(Ws::Frame(frame)) => frame.header_length.into(),
+            EventKind::Ws(Ws::Message(message)) if message.frames == 1 => self
+                .replay
+                .event
+                .span
+                .len
+                .saturating_sub(message.wire_length),
+            _ => 0,
+        }
+    }
+
+    /// What the bytes before or behind the end of the header are.
+    fn part(&self, header: bool) -> &'static str {
+        let masked = match self.replay.event.kind {
+            EventKind::Ws(Ws::Frame(frame)) => frame.masking_key.is_some(),
+            EventKind::Ws(Ws::Message(message)) if message.frames == 1 => {
+                matches!(self.header(), 6 | 8 | 14)
+            }
+            EventKind::Ws(Ws::Message(_)) => return ": frames",
+            _ => return "",
+        };
+        match (header, masked) {
+            (true, _) => ": frame header",
+            (false, true) => ": payload, masked",
+            (false, false) => ": payload",
+        }
+    }
+}
+
+/// How wide a pane must be for so many bytes in a row.
+fn columns(across: usize) -> usize {
+    1 + 6 + 2 + across * 3 + across / 16 + 1 + across + 1
+}
