@@ -206,6 +206,36 @@ fn a_capture_filter_keeps_the_numbers() {
 }
 
 #[test]
+fn a_port_can_be_taken_for_a_protocol() {
+    let sessions = |args: &[&str]| {
+        let output = wscope(&[&["stats", "--totals", "--json"], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        lines(&output)[0]["ws_conns"].as_u64().unwrap()
+    };
+    assert_eq!(sessions(&["captures/midstream.pcapng"]), 2);
+    assert_eq!(
+        sessions(&["--decode-as", "9060=nothing", "captures/midstream.pcapng"]),
+        1
+    );
+    let wrong = wscope(&[
+        "stats",
+        "--decode-as",
+        "9060=tls",
+        "captures/midstream.pcapng",
+    ]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("none of websocket, http, nothing"));
+}
+
+#[test]
+fn a_limit_that_is_reached_is_said() {
+    let output = wscope(&["print", "--max-connections", "1", "captures/twelve.pcapng"]);
+    assert!(text(&output.stdout).contains("more connections are open than may be remembered"));
+    let output = wscope(&["print", "--max-message", "100", "captures/plain.pcapng"]);
+    assert!(text(&output.stdout).contains("longer than may be joined"));
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wscope"))
         .args(["print", "--json"])

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use wscope::model::{Config, Limits, Protocol};
 use wscope::source::Capture;
 
 /// A microscope for WebSocket: from captured packets to messages, with every step visible.
@@ -34,7 +35,7 @@ pub enum Command {
     Stats(StatsArgs),
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Clone, Default)]
 pub struct Captures {
     /// Captures, read as one in the order given; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
@@ -43,9 +44,77 @@ pub struct Captures {
     /// Only packets that pass this capture filter, as tcpdump knows them (needs libpcap built in).
     #[arg(short = 'f', value_name = "BPF")]
     pub filter: Option<String>,
+
+    /// Take connections with this port for that protocol where their first bytes do not tell:
+    /// websocket, http, or nothing.
+    #[arg(long, value_name = "PORT=PROTOCOL", value_parser = decode_as)]
+    pub decode_as: Vec<(u16, Protocol)>,
+
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// How much may be held; where a limit is reached, the timeline says what was given up.
+#[derive(Args, Debug, Clone, Default)]
+pub struct LimitArgs {
+    /// Connections remembered at once (131072).
+    #[arg(long, value_name = "COUNT")]
+    pub max_connections: Option<usize>,
+
+    /// Bytes held behind a hole, per connection and direction (1048576).
+    #[arg(long, value_name = "BYTES")]
+    pub max_early: Option<usize>,
+
+    /// Bytes of a message that are joined (16777216).
+    #[arg(long, value_name = "BYTES")]
+    pub max_message: Option<usize>,
+}
+
+/// `8080=websocket`
+fn decode_as(text: &str) -> Result<(u16, Protocol), String> {
+    let (port, protocol) = text
+        .split_once('=')
+        .ok_or("write PORT=PROTOCOL, such as 8080=websocket")?;
+    let port = port.parse().map_err(|_| format!("{port:?} is no port"))?;
+    let protocol = match protocol {
+        "websocket" => Protocol::WebSocket,
+        "http" => Protocol::Http,
+        "nothing" => Protocol::Nothing,
+        other => return Err(format!("{other:?} is none of websocket, http, nothing")),
+    };
+    Ok((port, protocol))
 }
 
 impl Captures {
+    /// These files, and nothing else asked for.
+    #[cfg(test)]
+    pub fn of(files: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self {
+            files: files.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// What the run is told.
+    pub fn config(&self) -> Config {
+        let usual = Limits::default();
+        let LimitArgs {
+            max_connections,
+            max_early,
+            max_message,
+        } = self.limits;
+        let limits = Limits {
+            connections: max_connections.unwrap_or(usual.connections).max(1),
+            early_bytes: max_early.unwrap_or(usual.early_bytes),
+            message_bytes: max_message.unwrap_or(usual.message_bytes),
+            ..usual
+        };
+        Config {
+            limits,
+            decode_as: self.decode_as.clone(),
+        }
+    }
+
     /// Opens them.
     pub fn open(&self) -> anyhow::Result<Capture> {
         let capture = Capture::open(&self.files)?;

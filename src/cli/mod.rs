@@ -1,6 +1,6 @@
 //! The command line: one file for what can be typed, one per sub-command.
 
-mod args;
+pub mod args;
 mod print;
 mod progress;
 mod stats;
@@ -26,7 +26,7 @@ pub fn main() -> ExitCode {
     let done = match command {
         Some(Command::Print(print)) => print::run(&print, common),
         Some(Command::Stats(stats)) => stats::run(&stats),
-        None if io::stdout().is_terminal() => tui::run(&captures.files, common.colour()),
+        None if io::stdout().is_terminal() => tui::run(&captures, common.colour()),
         None => print::run(
             &Print {
                 captures,

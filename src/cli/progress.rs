@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 use wscope::engine::{self, Run};
-use wscope::model::{Counts, Limits, Sink};
+use wscope::model::{Counts, Sink};
 use wscope::source::Progress;
 
 /// A run that is over sooner shows no bar.
@@ -18,7 +18,7 @@ pub fn run(captures: &Captures, sink: &mut dyn Sink) -> anyhow::Result<Run> {
     let watched = io::stderr().is_terminal() && !io::stdout().is_terminal();
     let started = Instant::now();
     let mut bar = None;
-    let run = engine::run(&mut capture, Limits::default(), sink, |progress, counts| {
+    let run = engine::run(&mut capture, captures.config(), sink, |progress, counts| {
         if watched && started.elapsed() > PATIENCE {
             show(
                 bar.get_or_insert_with(|| new_bar(progress)),

@@ -14,7 +14,7 @@ pub use run::{Run, run};
 
 use crate::decode::{Decoded, Decoder};
 use crate::model::{
-    Anomaly, ConnId, Counters, Counts, Cx, Dir, EventKind, Input, Limits, Loan, Packet, PacketNo,
+    Anomaly, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Input, Loan, Packet, PacketNo,
     Place, Segment, Sink, Timestamp, Want, What,
 };
 use crate::proto::{Host, asks};
@@ -24,7 +24,7 @@ use std::io;
 
 /// Rebuilds everything from packets, one at a time.
 pub struct Engine {
-    limits: Limits,
+    config: Config,
     want: Want,
     decoder: Decoder,
     table: Table<Entry>,
@@ -46,9 +46,9 @@ struct Entry {
 impl Engine {
     /// An engine that has seen nothing; `want` is what its sink needs.
     #[must_use]
-    pub fn new(limits: Limits, want: Want) -> Self {
+    pub fn new(config: impl Into<Config>, want: Want) -> Self {
         Self {
-            limits,
+            config: config.into(),
             want,
             decoder: Decoder::new(),
             table: Table::default(),
@@ -78,7 +78,7 @@ impl Engine {
         match self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
                 let mut work = Work {
-                    limits: &self.limits,
+                    config: &self.config,
                     want: self.want,
                     counters: &mut self.counters,
                     packet: packet.no,
@@ -110,7 +110,7 @@ impl Engine {
     pub fn finish(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
         self.counters.events = 0;
         let mut work = Work {
-            limits: &self.limits,
+            config: &self.config,
             want: self.want,
             counters: &mut self.counters,
             packet: self.last.0,
@@ -134,8 +134,8 @@ impl Engine {
     /// Forgets connections that ended long before this time, and the first ones where there are too many.
     fn forget(&mut self, now: Timestamp) {
         while let Some(&(ended, key, id)) = self.ended.front()
-            && (now.since(ended) > self.limits.linger_nanos
-                || self.ended.len() > self.limits.connections)
+            && (now.since(ended) > self.config.limits.linger_nanos
+                || self.ended.len() > self.config.limits.connections)
         {
             self.ended.pop_front();
             if self
@@ -151,7 +151,7 @@ impl Engine {
 
 /// The work on one packet.
 struct Work<'a> {
-    limits: &'a Limits,
+    config: &'a Config,
     want: Want,
     counters: &'a mut Counters,
     packet: PacketNo,
@@ -183,7 +183,8 @@ impl Work<'_> {
                     tcp = tcp.after(&earlier.tcp);
                 }
             }
-            let host = Host::new(!segment.flags.syn());
+            let ports = [segment.src.port, segment.dst.port];
+            let host = Host::new(!segment.flags.syn(), self.config.protocol(ports));
             table.insert(key, Entry { tcp, host });
         }
         let Some(entry) = table.find(&key) else {
@@ -198,7 +199,7 @@ impl Work<'_> {
         tcp.segment(segment, &mut cx, &mut above(host));
         if !before && tcp.ended() {
             // What it held is not needed any more; only its last segments may still come.
-            entry.host = Host::new(false);
+            entry.host = Host::new(false, None);
             ended.push_back((self.time, key, entry.tcp.id));
         }
         new
@@ -206,7 +207,7 @@ impl Work<'_> {
 
     /// Gives up a connection where there are too many.
     fn make_room(&mut self, table: &mut Table<Entry>) {
-        if table.len() < self.limits.connections {
+        if table.len() < self.config.limits.connections {
             return;
         }
         let Some(mut entry) = table.evict() else {
@@ -238,7 +239,7 @@ impl Work<'_> {
             time: self.time,
             conn: tcp.id,
             flow: tcp.flow,
-            limits: self.limits,
+            limits: &self.config.limits,
             want: self.want,
             counters: self.counters,
             sink: self.sink,

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::error::Error;
 use crate::model::{
-    Dir, Event, EventId, Flow, Limits, Link, Loan, PacketNo, Piece, Sink, Timestamp, Want,
+    Config, Dir, Event, EventId, Flow, Link, Loan, PacketNo, Piece, Sink, Timestamp, Want,
 };
 use crate::source::Capture;
 use std::io;
@@ -61,10 +61,10 @@ pub struct Captured {
 /// What kept the captures from being read up to the event.
 pub fn replay(
     capture: &mut Capture,
-    limits: Limits,
+    config: impl Into<Config>,
     event: &Event,
 ) -> Result<Option<Replay>, Error> {
-    replay_while(capture, limits, event, || true)
+    replay_while(capture, config, event, || true)
 }
 
 /// As [`replay`], and gives up with none once `go_on`, asked now and then, says no.
@@ -73,7 +73,7 @@ pub fn replay(
 /// As for [`replay`].
 pub fn replay_while(
     capture: &mut Capture,
-    limits: Limits,
+    config: impl Into<Config>,
     event: &Event,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<Option<Replay>, Error> {
@@ -82,7 +82,7 @@ pub fn replay_while(
         pieces: Vec::new(),
         found: None,
     };
-    let mut engine = Engine::new(limits, sink.want());
+    let mut engine = Engine::new(config, sink.want());
     let mut cause = None;
     while let Some(packet) = capture.next()? {
         if packet.no == event.id.at {

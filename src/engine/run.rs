@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::error::Error;
-use crate::model::{Counts, Limits, Sink};
+use crate::model::{Config, Counts, Sink};
 use crate::source::{Capture, Progress};
 use std::io;
 
@@ -28,11 +28,11 @@ const STRIDE: u64 = 4096;
 /// What the sink could not write.
 pub fn run(
     capture: &mut Capture,
-    limits: Limits,
+    config: impl Into<Config>,
     sink: &mut dyn Sink,
     mut watch: impl FnMut(Progress, Counts) -> bool,
 ) -> io::Result<Run> {
-    let mut engine = Engine::new(limits, sink.want());
+    let mut engine = Engine::new(config, sink.want());
     let mut errors = Vec::new();
     loop {
         match capture.next() {

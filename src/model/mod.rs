@@ -8,6 +8,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod config;
 mod counts;
 mod cx;
 mod event;
@@ -25,6 +26,7 @@ mod tcp;
 mod time;
 mod ws;
 
+pub use config::{Config, Protocol};
 pub use counts::Counts;
 pub use cx::{Counters, Cx, Mark, Place};
 pub use event::{Anomaly, Event, EventKind, KINDS, What};

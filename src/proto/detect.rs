@@ -3,15 +3,17 @@
 use super::http1::Http1;
 use super::opaque::Opaque;
 use super::tunnel::{Socks, proxy_header};
-use super::websocket::whole_frames;
+use super::websocket::{WebSocket, whole_frames};
 use super::{Layer, Step};
-use crate::model::{Cx, Dir, EventKind, Input, Loan, Note, Place, Span, Tcp};
+use crate::model::{Cx, Dir, EventKind, Input, Loan, Note, Place, Protocol, Span, Tcp};
 
 /// Waits for the first bytes of a stream, and then hands over to the layer that they look like.
 #[derive(Debug, Default)]
 pub struct Detect {
     /// The stream began before the capture: its first bytes may be the middle of anything.
     pub midstream: bool,
+    /// What it is to be taken for where its first bytes do not tell.
+    pub decode_as: Option<Protocol>,
 }
 
 impl Detect {
@@ -41,6 +43,16 @@ impl Detect {
             (Looks::No, Dir::S2c) => status_line(bytes),
         };
         match looks {
+            Looks::No | Looks::TooShort if self.decode_as == Some(Protocol::WebSocket) => {
+                let layer = WebSocket::assume(dir, at, !self.midstream, cx);
+                Step::Become(0, Layer::WebSocket(Box::new(layer)))
+            }
+            _ if self.decode_as == Some(Protocol::Nothing) => {
+                Step::Become(0, Layer::Opaque(Opaque))
+            }
+            Looks::No if self.decode_as == Some(Protocol::Http) => {
+                Step::Become(0, Layer::Http1(Box::new(Http1::lost())))
+            }
             Looks::Yes => Step::Become(0, Layer::Http1(Box::default())),
             Looks::TooShort => Step::Wait,
             Looks::No if self.midstream && known.is_none() => {

@@ -9,7 +9,7 @@
 use super::detect::Detect;
 use super::opaque::Opaque;
 use super::{Layer, Step};
-use crate::model::{Cx, Dir, Input, PacketNo, Span, What};
+use crate::model::{Cx, Dir, Input, PacketNo, Protocol, Span, What};
 use std::collections::VecDeque;
 
 /// The layer of a stream, and the bytes that it would not take yet.
@@ -53,11 +53,14 @@ enum Stop {
 
 impl Host {
     /// A host for a stream of which nothing is known yet; `midstream` says that it began before the
-    /// capture.
+    /// capture, and `decode_as` what it is to be taken for where its first bytes do not tell.
     #[must_use]
-    pub fn new(midstream: bool) -> Self {
+    pub fn new(midstream: bool, decode_as: Option<Protocol>) -> Self {
         Self {
-            layer: Layer::Detect(Detect { midstream }),
+            layer: Layer::Detect(Detect {
+                midstream,
+                decode_as,
+            }),
             tails: Default::default(),
         }
     }

@@ -6,6 +6,7 @@ use super::msg::{Batch, Job, Msg};
 use super::theme::Theme;
 use super::update::update;
 use super::view::view;
+use crate::cli::args::Captures;
 use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -22,7 +23,7 @@ pub const LARGE: (u16, u16) = (160, 50);
 /// A screen, and the captures it shows.
 pub struct Bench {
     pub app: App,
-    pub files: Vec<PathBuf>,
+    pub captures: Captures,
 }
 
 impl Bench {
@@ -37,7 +38,7 @@ impl Bench {
     /// Shows this capture, all of it loaded.
     pub fn open(path: PathBuf, size: (u16, u16)) -> Self {
         let mut bench = Self::empty(path, size);
-        for msg in messages(&bench.files[0], usize::MAX) {
+        for msg in messages(&bench.captures.files[0], usize::MAX) {
             bench.feed(msg);
         }
         bench
@@ -49,7 +50,7 @@ impl Bench {
         let app = App::new(name, Theme { colour: false }, Size { width, height });
         Self {
             app,
-            files: vec![path],
+            captures: Captures::of([path]),
         }
     }
 
@@ -57,7 +58,7 @@ impl Bench {
         let mut next = Some(msg);
         while let Some(msg) = next.take() {
             if let Some(Job::Replay { generation, event }) = update(&mut self.app, msg) {
-                let answer = jobs::replay(&self.files, &event, || true);
+                let answer = jobs::replay(&self.captures, &event, || true);
                 next = Some(Msg::Replayed { generation, answer });
             }
         }

@@ -1,14 +1,16 @@
 //! The threads: loading, replaying, keys, signals. All answer into one bounded queue.
 
 use super::msg::{Batch, Job, Msg};
-use std::path::{Path, PathBuf};
+use crate::cli::args::Captures;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender, SyncSender};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 use wscope::engine;
-use wscope::model::{Event, Flow, Limits, Loan, Sink, Want};
+use wscope::model::{Config, Event, Flow, Loan, Sink, Want};
+
 use wscope::source::Capture;
 
 /// Messages that may wait; whoever has more waits too.
@@ -21,7 +23,7 @@ const BATCH: usize = 1024;
 const PATIENCE: Duration = Duration::from_millis(40);
 
 /// Reads a capture to its end.
-pub fn load(mut capture: Capture, queue: SyncSender<Msg>) {
+pub fn load(mut capture: Capture, config: Config, queue: SyncSender<Msg>) {
     thread::spawn(move || {
         let _alarm = Alarm(queue.clone());
         let mut sink = Batches {
@@ -30,18 +32,13 @@ pub fn load(mut capture: Capture, queue: SyncSender<Msg>) {
             queue: queue.clone(),
         };
         let last = queue.clone();
-        let run = engine::run(
-            &mut capture,
-            Limits::default(),
-            &mut sink,
-            |progress, counts| {
-                last.send(Msg::Batch(Batch {
-                    progress: Some((progress, counts)),
-                    ..Batch::default()
-                }))
-                .is_ok()
-            },
-        );
+        let run = engine::run(&mut capture, config, &mut sink, |progress, counts| {
+            last.send(Msg::Batch(Batch {
+                progress: Some((progress, counts)),
+                ..Batch::default()
+            }))
+            .is_ok()
+        });
         // The sink fails only when nobody listens any more.
         let Ok(run) = run else { return };
         sink.batch.progress = Some((capture.progress(), run.counts));
@@ -103,7 +100,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(files: Vec<PathBuf>, queue: SyncSender<Msg>) -> Self {
+    pub fn new(captures: Captures, queue: SyncSender<Msg>) -> Self {
         let (jobs, waiting) = mpsc::channel();
         let newest = Arc::new(AtomicU64::new(0));
         let asked = Arc::clone(&newest);
@@ -114,7 +111,7 @@ impl Worker {
                 if !fresh() {
                     continue;
                 }
-                let answer = replay(&files, &event, fresh);
+                let answer = replay(&captures, &event, fresh);
                 if fresh() && queue.send(Msg::Replayed { generation, answer }).is_err() {
                     return;
                 }
@@ -133,11 +130,11 @@ impl Worker {
 
 /// Derives the bytes of an event again.
 pub fn replay(
-    files: &[PathBuf],
+    captures: &Captures,
     event: &Event,
     go_on: impl FnMut() -> bool,
 ) -> Result<Arc<engine::Replay>, String> {
-    if let Some(file) = files.iter().find(|file| !can_be_read_again(file)) {
+    if let Some(file) = captures.files.iter().find(|file| !can_be_read_again(file)) {
         let name = if file.as_path() == Path::new("-") {
             "standard input".into()
         } else {
@@ -147,8 +144,8 @@ pub fn replay(
             "{name} cannot be read a second time, so the bytes are gone; save the capture to a file to see them"
         ));
     }
-    let replay = Capture::open(files)
-        .and_then(|mut capture| engine::replay_while(&mut capture, Limits::default(), event, go_on))
+    let mut capture = captures.open().map_err(|error| error.to_string())?;
+    let replay = engine::replay_while(&mut capture, captures.config(), event, go_on)
         .map_err(|error| error.to_string())?;
     replay.map(Arc::new).ok_or_else(|| {
         "the capture does not show this event any more: was the file changed?".into()

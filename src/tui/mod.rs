@@ -18,6 +18,7 @@ mod theme;
 mod update;
 mod view;
 
+use crate::cli::args::Captures;
 use anyhow::{Context as _, Result};
 use app::App;
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
@@ -29,7 +30,6 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use theme::Theme;
-use wscope::source::Capture;
 
 /// Between two pictures; what comes meanwhile is shown together.
 const PICTURE: Duration = Duration::from_millis(33);
@@ -38,16 +38,16 @@ const PICTURE: Duration = Duration::from_millis(33);
 const QUICK: Duration = Duration::from_millis(15);
 
 /// Shows captures until someone quits; answers with what was wrong with them.
-pub fn run(files: &[PathBuf], colour: bool) -> Result<Vec<wscope::Error>> {
-    let capture = Capture::open(files)?;
+pub fn run(captures: &Captures, colour: bool) -> Result<Vec<wscope::Error>> {
+    let capture = captures.open()?;
     let (queue, messages) = mpsc::sync_channel(jobs::QUEUE);
     jobs::watch_signals(queue.clone()).context("cannot watch for signals")?;
-    let worker = Worker::new(files.to_vec(), queue.clone());
+    let worker = Worker::new(captures.clone(), queue.clone());
     let mut screen = Screen::open().context("cannot use this terminal")?;
     let size = screen.terminal.size()?;
-    let mut app = App::new(name(files), Theme { colour }, size);
+    let mut app = App::new(name(&captures.files), Theme { colour }, size);
     jobs::listen(queue.clone());
-    jobs::load(capture, queue);
+    jobs::load(capture, captures.config(), queue);
     turn(&mut app, &mut screen.terminal, &messages, &worker)?;
     Ok(app.load.errors)
 }

@@ -13,8 +13,8 @@ use super::opaque::Opaque;
 use super::websocket::WebSocket;
 use super::{Layer, Step};
 use crate::model::{
-    Cx, Dir, EventKind, Http, Input, Loan, Note, Open, PacketNo, Place, Request, Response, Span,
-    Tcp, Trust, What, Ws,
+    Cx, Dir, EventKind, Http, Input, Loan, Note, PacketNo, Place, Request, Response, Span, Tcp,
+    Trust, What, Ws,
 };
 use body::Body;
 use lost::Lost;
@@ -245,22 +245,7 @@ impl Http1 {
 
     /// Frames, and no handshake: the session is inferred, and every boundary has to be found.
     fn frames(&mut self, dir: Dir, at: u64, cx: &mut Cx<'_>) -> Step {
-        let open = Open {
-            inferred: true,
-            session: cx.open_session(),
-            ..Open::default()
-        };
-        let mut layer = WebSocket::new(&open);
-        Dir::BOTH.into_iter().for_each(|dir| layer.lose(dir));
-        let place = Place {
-            trust: Trust::Inferred,
-            ..Place::at(dir, Span::tcp(at, 0))
-        };
-        cx.emit(
-            place,
-            EventKind::Ws(Ws::Open(Box::new(open))),
-            Loan::default(),
-        );
+        let layer = WebSocket::assume(dir, at, false, cx);
         Step::Become(0, Layer::WebSocket(Box::new(layer)))
     }
 

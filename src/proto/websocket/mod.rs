@@ -99,6 +99,30 @@ impl WebSocket {
         }
     }
 
+    /// A session whose handshake was not captured, if there was one. `aligned` says that a frame
+    /// begins where the stream does; otherwise every boundary has to be found.
+    pub fn assume(dir: Dir, at: u64, aligned: bool, cx: &mut Cx<'_>) -> Self {
+        let open = Open {
+            inferred: true,
+            session: cx.open_session(),
+            ..Open::default()
+        };
+        let mut layer = Self::new(&open);
+        if !aligned {
+            Dir::BOTH.into_iter().for_each(|dir| layer.lose(dir));
+        }
+        let place = Place {
+            trust: Trust::Inferred,
+            ..Place::at(dir, Span::tcp(at, 0))
+        };
+        cx.emit(
+            place,
+            EventKind::Ws(Ws::Open(Box::new(open))),
+            Loan::default(),
+        );
+        layer
+    }
+
     pub fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
         match input {
             Input::Bytes { at, packet, bytes } if dir.of(&self.sides).lost.is_some() => {
