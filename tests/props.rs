@@ -20,6 +20,8 @@ struct Plan {
     seed: u64,
     deflate: Option<&'static str>,
     steps: Vec<Step>,
+    /// What a keep-alive probe carries.
+    garbage: &'static [u8],
     end: End,
 }
 
@@ -104,7 +106,17 @@ fn plan() -> impl Strategy<Value = Plan> {
         seed,
         deflate,
         steps,
+        garbage: b"\0",
         end,
+    })
+}
+
+/// Without bytes in probes: where the acknowledgement before one is lost or late as well, nothing
+/// tells its byte from data.
+fn plan_without_garbage() -> impl Strategy<Value = Plan> {
+    plan().prop_map(|plan| Plan {
+        garbage: b"",
+        ..plan
     })
 }
 
@@ -141,7 +153,7 @@ impl Plan {
         for step in &self.steps {
             scenario = match step {
                 Step::Say(dir, shape) => scenario.say(*dir, shape.message()),
-                Step::KeepAlive(dir) => scenario.keep_alive(*dir, b"\0"),
+                Step::KeepAlive(dir) => scenario.keep_alive(*dir, self.garbage),
                 Step::Together(a, b) => {
                     let held = scenario.cork().server(a.message()).client(b.message());
                     held.server(ping("together")).uncork()
@@ -279,7 +291,7 @@ proptest! {
 
     #[test]
     fn lost_packets_invent_nothing(
-        plan in plan(),
+        plan in plan_without_garbage(),
         transport in transport(),
         lost in vec(any::<usize>(), 0..8),
         from in prop_oneof![2 => Just(0usize), 1 => any::<usize>()],
@@ -297,7 +309,7 @@ proptest! {
 
     #[test]
     fn packets_that_come_late_invent_nothing(
-        plan in plan(),
+        plan in plan_without_garbage(),
         transport in transport(),
         late in vec((any::<usize>(), 1..40usize), 0..8),
     ) {
