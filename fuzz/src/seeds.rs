@@ -12,6 +12,8 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "frames" => frames(),
         "http" => http(),
         "inflate" => vec![
+            // A dynamic block whose code for code lengths has no symbol.
+            vec![0, 0, 0xcd, 0x36, 0, 0, 0, 0],
             [&[0, 255][..], &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]].concat(),
             [
                 &[0, 1][..],

@@ -3,10 +3,10 @@
 use std::io;
 use wscope::engine::Engine;
 use wscope::forge::{Forged, Scenario};
-use wscope::model::{Dir, Event, EventKind, Flow, Limits, Loan, Sink, Want};
+use wscope::model::{Event, EventKind, Flow, Limits, Loan, Sink, Want};
 
-/// What a direction's layers said, without when.
-pub type Said = [Vec<String>; 2];
+/// What each direction's layers said, without when; and the payloads.
+pub type Said = [Vec<(String, Vec<u8>)>; 2];
 
 /// Decodes the connection as it is, and with these segment sizes.
 pub fn both_ways(talk: impl Fn(Scenario) -> Scenario, sizes: Vec<usize>) -> [Said; 2] {
@@ -41,18 +41,15 @@ impl Sink for Keep {
             // Where an anomaly was noticed depends on how the bytes came.
             EventKind::Anomaly(anomaly) => format!("{:?}", anomaly.what),
             EventKind::Tcp(_) => return Ok(()),
-            kind => format!("{:?} {kind:?} {:?}", event.span, loan),
+            kind => format!("{:?} {kind:?} {:?}", event.span, loan.unknown),
         };
-        dir.of_mut(&mut self.0).push(said);
+        dir.of_mut(&mut self.0).push((said, loan.bytes.to_vec()));
         Ok(())
     }
 }
 
 /// Something that only a proof can show was involved: how much is proven depends on the segments.
 pub fn is_inferred(said: &Said) -> bool {
-    Dir::BOTH.iter().any(|dir| {
-        dir.of(said)
-            .iter()
-            .any(|said| said.contains("inferred: true"))
-    })
+    let inferred = |(said, _): &(String, Vec<u8>)| said.contains("inferred: true");
+    said.iter().flatten().any(inferred)
 }

@@ -211,6 +211,11 @@ impl Tcp {
     }
 
     pub fn keep_alive(&mut self, dir: Dir, garbage: &[u8]) {
+        // A side probes once all that it sent is acknowledged.
+        if dir.flip().of(&self.sides).owes > 0 {
+            self.wait(DELAYED_ACK);
+            self.acknowledge(dir.flip());
+        }
         let mut head = self.head(dir, Flags::ACK);
         head.seq = head.seq.wrapping_sub(1);
         self.push(dir, head, 0..0, garbage.get(..1).unwrap_or_default());

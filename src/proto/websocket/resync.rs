@@ -237,23 +237,25 @@ impl<'a> Chains<'a> {
             let bits = *worth
                 .entry(next)
                 .or_insert_with(|| self.weigh(next, &frame));
-            let bits = bits?
-                + if frame.end <= self.bytes.len() {
-                    self.edge(frame.end)
-                } else {
-                    0
-                };
-            first.get_or_insert(bits + self.edge(at));
-            total += bits;
+            let of_end = if frame.end <= self.bytes.len() {
+                self.edge(frame.end)
+            } else {
+                0
+            };
+            let bits = bits?;
+            first.get_or_insert((bits + self.edge(at), of_end));
+            total += bits + of_end;
             frames += 1;
             next = frame.end;
             if total > tries + CHAIN + more + 64 {
                 break;
             }
         }
-        // That a frame ends where a proven chain goes on is worth something too.
-        let landing = if frames > 1 { 5 } else { 0 };
-        let enough = total >= tries + CHAIN + more && first? + landing >= tries + FIRST;
+        // That a frame ends where a proven chain goes on is worth something too; that this place is
+        // an edge then says nothing more about the frame.
+        let (first, of_end) = first?;
+        let landing = if frames > 1 { 5 } else { of_end };
+        let enough = total >= tries + CHAIN + more && first + landing >= tries + FIRST;
         enough.then(|| Found {
             at,
             frames,
@@ -411,6 +413,17 @@ mod tests {
 
     fn look(bytes: &[u8], expect: Expect) -> Option<Found> {
         Search::default().look(0, bytes, expect, 0)
+    }
+
+    #[test]
+    fn two_bytes_before_a_segment_are_no_frame_by_chance() {
+        let noise: Vec<u8> = (0..64u8).map(|n| n.wrapping_mul(151) | 0x70).collect();
+        let hole = [&noise[..], &[0x88, 0x00]].concat();
+        let bytes = [&hole[..], &chat(SERVER, 6)].concat();
+        let mut search = Search::default();
+        search.note(0, &hole);
+        let found = search.look(0, &bytes, SERVER, 0).unwrap();
+        assert_eq!(found.at, hole.len());
     }
 
     #[test]
