@@ -1,8 +1,8 @@
 //! The fields of an event, by name: one table for JSON, for the detail pane, for whoever else asks.
 
 use crate::model::{
-    Close, CloseCode, Dir, Event, EventKind, Frame, Header, Http, Kind, Loan, Message, Note, Open,
-    Refused, Syn, Tcp, Ws,
+    Close, CloseCode, Dir, Event, EventKind, Finding, Frame, Header, Http, Kind, Loan, Message,
+    Note, Open, PacketNo, Refused, Syn, Tcp, Ws,
 };
 use std::ops::Range;
 
@@ -23,6 +23,8 @@ pub enum Value<'a> {
     Texts(&'a [String]),
     /// Ranges of offsets, ends excluded.
     Ranges(&'a [Range<u64>]),
+    /// Numbers of packets.
+    Packets(&'a [PacketNo]),
     /// Header fields: bytes that ought to be text.
     Headers(&'a [Header]),
     /// Bytes that ought to be text, and are shown as it where they are.
@@ -46,6 +48,28 @@ pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Valu
             f("offset", Value::Number(event.span.start));
             f("length", Value::Number(event.span.len));
         }
+        EventKind::Finding(finding) => visit_finding(event, finding, f),
+    }
+}
+
+fn visit_finding(event: &Event, finding: &Finding, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    if let Some(session) = finding.session {
+        f("session", Value::Number(session.0.into()));
+    }
+    f("rule", Value::Text(finding.rule));
+    f("number", Value::Number(finding.number.into()));
+    f("severity", Value::Text(finding.severity.word()));
+    f("verdict", Value::Text(finding.verdict.word()));
+    f("side", Value::Text(finding.side.sender()));
+    f("section", Value::Text(finding.section));
+    f("text", Value::Text(&finding.text));
+    f("cause", Value::Text(finding.cause));
+    if event.span.len > 0 {
+        f("offset", Value::Number(event.span.start));
+        f("length", Value::Number(event.span.len));
+    }
+    if let Some(packets) = &finding.packets {
+        f("packets", Value::Packets(packets));
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 pub mod field;
 pub mod model;
 pub mod proto;
+pub mod rules;
 pub mod sink;
 pub mod source;
 pub mod tcp;

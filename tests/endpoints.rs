@@ -357,7 +357,7 @@ fn in_order(said: &[&Said], found: &[&Found]) -> Result<(), String> {
 }
 
 /// Each ping, pong and close that its sender speaks of is there, in order; automatic ones are not logged.
-fn control_frames(said: &Vec<Said>, found: &[Found]) -> Result<(), String> {
+fn control_frames(said: &[Said], found: &[Found]) -> Result<(), String> {
     let mut rest = found.iter().filter(|found| !found.kind.is_data());
     for said in said.iter().filter(|said| !said.is_data()) {
         if !rest.any(|found| said.is(found)) {

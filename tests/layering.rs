@@ -14,10 +14,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proto", &["codec"]),
     ("field", &[]),
     ("sink", &["field"]),
+    ("rules", &[]),
     ("forge", &["source", "error"]),
     (
         "engine",
-        &["codec", "decode", "error", "proto", "source", "tcp"],
+        &[
+            "codec", "decode", "error", "proto", "rules", "source", "tcp",
+        ],
     ),
 ];
 

@@ -1,8 +1,10 @@
 //! The command line: one file for what can be typed, one per sub-command.
 
 mod args;
+mod check;
 mod print;
 mod progress;
+mod rules;
 mod stats;
 
 use anyhow::Result;
@@ -11,6 +13,9 @@ use clap::Parser as _;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use wscope::Error;
+
+/// `check` found an error.
+const FOUND: u8 = 1;
 
 /// The run could not be done, or not to its end.
 const FAILED: u8 = 2;
@@ -22,9 +27,12 @@ pub fn main() -> ExitCode {
         captures,
         common,
     } = Cli::parse();
+    let mut found = false;
     let done = match command {
         Some(Command::Print(print)) => print::run(&print, common),
         Some(Command::Stats(stats)) => stats::run(&stats),
+        Some(Command::Check(check)) => check::run(&check, common, &mut found),
+        Some(Command::Rules(args)) => rules::run(&args),
         None => print::run(
             &Print {
                 captures,
@@ -35,7 +43,7 @@ pub fn main() -> ExitCode {
         ),
     };
     match done {
-        Ok(errors) if errors.is_empty() => ExitCode::SUCCESS,
+        Ok(errors) if errors.is_empty() => ExitCode::from(if found { FOUND } else { 0 }),
         Ok(errors) => {
             errors.iter().for_each(|error| say(&error.to_string()));
             ExitCode::from(FAILED)

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::model::{
     Dir, Event, EventId, Flow, Limits, Link, Loan, PacketNo, Piece, Sink, Timestamp, Want,
 };
+use crate::rules::Judge;
 use crate::source::Capture;
 use std::io;
 use std::ops::Range;
@@ -61,11 +62,11 @@ pub fn replay(
     limits: Limits,
     event: &Event,
 ) -> Result<Option<Replay>, Error> {
-    let mut sink = Find {
+    let mut sink = Judge::new(Find {
         wanted: event.clone(),
         pieces: Vec::new(),
         found: None,
-    };
+    });
     let mut engine = Engine::new(limits, sink.want());
     let mut cause = None;
     while let Some(packet) = capture.next()? {
@@ -79,13 +80,14 @@ pub fn replay(
         }
         // The sink never fails.
         let _ = engine.packet(packet, &mut sink);
-        if sink.found.is_some() {
+        if sink.inner().found.is_some() {
             break;
         }
     }
-    if sink.found.is_none() {
+    if sink.inner().found.is_none() {
         let _ = engine.finish(&mut sink);
     }
+    let sink = sink.into_inner();
     Ok(sink.found.map(|(event, flow, loan)| Replay {
         event,
         flow,
@@ -121,6 +123,7 @@ impl Sink for Find {
             joined: true,
             parts: false,
             stream: true,
+            unjudged: false,
         }
     }
 

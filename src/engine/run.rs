@@ -3,6 +3,7 @@
 use super::Engine;
 use crate::error::Error;
 use crate::model::{Counts, Limits, Sink};
+use crate::rules::Judge;
 use crate::source::{Capture, Progress};
 use std::io;
 
@@ -18,7 +19,7 @@ pub struct Run {
 /// How many packets go by between two calls of `watch`.
 const STRIDE: u64 = 4096;
 
-/// Reads captures to their end, and hands every event to the sink. `watch` is told now and then how
+/// Reads captures to their end, judges, and hands every event to the sink. `watch` is told now and then how
 /// far it came, and ends the run early by answering false.
 ///
 /// A file that cannot be read any further does not keep the others from being read, and what was
@@ -32,7 +33,16 @@ pub fn run(
     sink: &mut dyn Sink,
     mut watch: impl FnMut(Progress, Counts) -> bool,
 ) -> io::Result<Run> {
-    let mut engine = Engine::new(limits, sink.want());
+    let want = sink.want();
+    let mut judge;
+    let sink: &mut dyn Sink = match want.unjudged {
+        true => sink,
+        false => {
+            judge = Judge::new(sink);
+            &mut judge
+        }
+    };
+    let mut engine = Engine::new(limits, want);
     let mut errors = Vec::new();
     loop {
         match capture.next() {
@@ -41,7 +51,7 @@ pub fn run(
             Err(error) => errors.push(error),
         }
         let counts = engine.counts();
-        if counts.packets % STRIDE == 0 && !watch(capture.progress(), counts) {
+        if counts.packets.is_multiple_of(STRIDE) && !watch(capture.progress(), counts) {
             break;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{ConnId, Dir, EventId, Http, PacketNo, Span, Tcp, Timestamp, Trust, Ws};
+use super::{ConnId, Dir, EventId, Finding, Http, PacketNo, Span, Tcp, Timestamp, Trust, Ws};
 
 /// A fact on the timeline: it may be kept, and it never changes.
 ///
@@ -45,6 +45,8 @@ pub enum EventKind {
     Ws(Ws),
     /// Something that wscope could not see or understand.
     Anomaly(Anomaly),
+    /// A peer broke a rule, or a rule could not be decided.
+    Finding(Box<Finding>),
 }
 
 impl EventKind {
@@ -63,6 +65,7 @@ impl EventKind {
             Self::Ws(Ws::Message(_)) => "ws.message",
             Self::Ws(Ws::Close(_)) => "ws.close",
             Self::Anomaly(_) => "anomaly",
+            Self::Finding(_) => "finding",
         }
     }
 }

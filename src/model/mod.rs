@@ -4,11 +4,12 @@
 //! offset from 0 · *frame* WebSocket, never a packet · *message* WebSocket, after joining
 //! fragments · *connection* one TCP connection · *session* one WebSocket dialogue · *event* an
 //! entry on the timeline · *anomaly* something that wscope could not see or understand ·
-//! *sink* anything that takes events.
+//! *finding* a peer broke a rule · *sink* anything that takes events.
 
 mod counts;
 mod cx;
 mod event;
+mod finding;
 mod flow;
 mod http;
 mod id;
@@ -25,6 +26,7 @@ mod ws;
 pub use counts::Counts;
 pub use cx::{Counters, Cx, Place};
 pub use event::{Anomaly, Event, EventKind, KINDS, What};
+pub use finding::{Finding, Severity, Verdict};
 pub use flow::{Dir, Endpoint, Flow};
 pub use http::{Header, Http, Request, Response, Version};
 pub use id::{ConnId, EventId, PacketNo, SessionId};
@@ -37,6 +39,6 @@ pub use stream::{End, Input};
 pub use tcp::{Handshake, Note, Syn, Tcp, TcpClose, TcpOpen};
 pub use time::Timestamp;
 pub use ws::{
-    Close, CloseCode, Deflate, Frame, Kind, MaskingKey, Message, Opcode, Open, Refused, Side,
-    TcpEnd, Ws,
+    Close, CloseCode, Culprit, Deflate, Ending, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
+    Open, Refused, Side, TcpEnd, Ws,
 };

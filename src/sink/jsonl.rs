@@ -116,6 +116,9 @@ impl Line {
             Value::Octets(bytes) => self.string(&String::from_utf8_lossy(bytes)),
             Value::Texts(texts) => self.list(texts, |line, text| line.string(text)),
             Value::Ranges(ranges) => self.list(ranges, Self::range),
+            Value::Packets(packets) => {
+                self.list(packets, |line, packet| line.digits(packet.get()));
+            }
             Value::Headers(headers) => self.list(headers, Self::header),
         }
     }

@@ -343,6 +343,7 @@ impl<W: Write> Stats<W> {
 impl<W: Write> Sink for Stats<W> {
     fn want(&self) -> Want {
         Want {
+            unjudged: true,
             joined: false,
             parts: self.format.checksum,
             stream: !self.format.totals_only,
@@ -382,7 +383,11 @@ impl<W: Write> Sink for Stats<W> {
             EventKind::Tcp(Tcp::Open(_) | Tcp::Note(Note::Syn(_))) => {
                 self.connection(event, flow).last = event.time;
             }
-            EventKind::Tcp(_) | EventKind::Http(_) | EventKind::Ws(_) | EventKind::Anomaly(_) => {
+            EventKind::Tcp(_)
+            | EventKind::Http(_)
+            | EventKind::Ws(_)
+            | EventKind::Anomaly(_)
+            | EventKind::Finding(_) => {
                 if let Some(connection) = self.open.get_mut(&event.conn) {
                     connection.last = event.time;
                 }

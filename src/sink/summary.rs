@@ -3,8 +3,8 @@
 use super::escape::{Escaped, quote};
 use crate::field;
 use crate::model::{
-    Anomaly, Close, CloseCode, Event, EventKind, Flow, Frame, Http, Kind, Loan, Message, Note,
-    Open, Refused, Syn, Tcp, TcpClose, TcpOpen, Trust, Ws,
+    Anomaly, Close, CloseCode, Event, EventKind, Finding, Flow, Frame, Http, Kind, Loan, Message,
+    Note, Open, Refused, Syn, Tcp, TcpClose, TcpOpen, Trust, Verdict, Ws,
 };
 use std::fmt::Write as _;
 
@@ -27,6 +27,7 @@ pub fn summary(event: &Event, flow: &Flow, loan: Loan<'_>) -> String {
         EventKind::Ws(Ws::Message(message)) => ws_message(&mut out, message, loan),
         EventKind::Ws(Ws::Close(close)) => ws_close(&mut out, close),
         EventKind::Anomaly(anomaly) => self::anomaly(&mut out, anomaly, event),
+        EventKind::Finding(finding) => self::finding(&mut out, finding),
     };
     if event.trust == Trust::Inferred && matches!(event.kind, EventKind::Ws(Ws::Open(_))) {
         out.push_str(" (inferred)");
@@ -262,6 +263,21 @@ fn anomaly(out: &mut String, anomaly: &Anomaly, event: &Event) -> Written {
         write!(out, "{} bytes at {}: ", event.span.len, event.span.start)?;
     }
     write!(out, "{}", Escaped(&anomaly.text))
+}
+
+fn finding(out: &mut String, finding: &Finding) -> Written {
+    match finding.verdict {
+        Verdict::Fail => write!(out, "{}", finding.severity.word().to_uppercase())?,
+        Verdict::Undecidable => write!(out, "undecidable")?,
+    }
+    write!(
+        out,
+        " {} ({}, the {}): {}",
+        finding.rule,
+        finding.section,
+        finding.side.sender(),
+        Escaped(&finding.text)
+    )
 }
 
 /// Text from the wire, escaped and not too long.

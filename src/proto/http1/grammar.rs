@@ -169,7 +169,9 @@ fn extension(input: &[u8]) -> IResult<&[u8], Extension<'_>> {
     map((token, params), |(name, params)| Extension { name, params }).parse(input)
 }
 
-fn extension_param(input: &[u8]) -> IResult<&[u8], (&[u8], Option<&[u8]>)> {
+type Param<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn extension_param(input: &[u8]) -> IResult<&[u8], Param<'_>> {
     (
         token,
         opt(preceded(padded(char('=')), alt((token, quoted_token)))),

@@ -1,9 +1,10 @@
 //! A message on its way: frames in, one payload out, with what is unknown of it.
 
-use crate::codec::inflate::Inflate;
+use crate::codec::inflate::{self, Inflate, Summary};
 use crate::codec::{mask, utf8::Utf8};
 use crate::model::{
-    Cx, Dir, Kind, Loan, MaskingKey, Message, MessageRef, PacketNo, SessionId, Span, Want, What,
+    Culprit, Cx, Dir, Ending, Inflated, Kind, Loan, MaskingKey, Message, MessageRef, PacketNo,
+    SessionId, Span, Want, What,
 };
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ pub struct Assembly {
     cut: bool,
     /// Compressed, and from some point on not to be decoded.
     broken: bool,
+    inflated: Inflated,
 }
 
 /// Which bytes of a frame's payload these are.
@@ -54,6 +56,7 @@ impl Assembly {
             utf8: Utf8::default(),
             cut: false,
             broken: false,
+            inflated: Inflated::default(),
         }
     }
 
@@ -111,7 +114,9 @@ impl Assembly {
         cx: &mut Cx<'_>,
     ) -> (Message, Loan<'_>) {
         if let (true, Some(inflate)) = (self.compressed, inflate) {
-            let ending = inflate.end_message().ending;
+            let summary = inflate.end_message();
+            let ending = summary.ending;
+            self.inflated = inflated(&summary);
             if !ending.is_complete() && !self.broken {
                 self.broken = true;
                 self.say_inflate(format!("the compressed data end too early: {ending:?}"), cx);
@@ -136,6 +141,7 @@ impl Assembly {
             frames: self.frames,
             length: self.length,
             wire_length: self.wire_length,
+            inflated: self.inflated,
         };
         (
             message,
@@ -208,6 +214,29 @@ impl Assembly {
             Some(last) if last.end == range.start => last.end = range.end,
             _ => self.unknown.push(range),
         }
+    }
+}
+
+/// What a message's end tells about its compression.
+fn inflated(summary: &Summary) -> Inflated {
+    use inflate::Cause::{DistanceBeforeStart, DistanceBeyondWindow};
+    let ending = match summary.ending {
+        inflate::Ending::Lost => Ending::Unknown,
+        inflate::Ending::TailLeft => Ending::TailLeft,
+        ending if ending.is_complete() => Ending::Whole,
+        inflate::Ending::Fault(fault) => Ending::Broken(match fault.cause {
+            DistanceBeyondWindow { .. } => Culprit::Window,
+            DistanceBeforeStart { .. } => Culprit::Takeover,
+            _ => Culprit::Unknown,
+        }),
+        _ => Ending::Broken(Culprit::Unknown),
+    };
+    let distance = summary.max_distance;
+    let bits = 32 - distance.saturating_sub(1).leading_zeros();
+    Inflated {
+        ending,
+        window_bits: if distance == 0 { 0 } else { bits.max(8) as u8 },
+        bfinal: summary.bfinal,
     }
 }
 
