@@ -319,7 +319,8 @@ fn compare(
                 ));
             }
         }
-        control_frames(dir.of(&logged.sent), all)?;
+        let sent: &Vec<_> = dir.of(&logged.sent);
+        control_frames(sent, all)?;
     }
     in_order(&received, &data)?;
     if received.len() > data.len() && !partial {

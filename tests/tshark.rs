@@ -4,7 +4,7 @@
 //! there. Where the two differ on a capture, the list below says why.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wscope::engine::run;
@@ -186,7 +186,7 @@ fn tshark_version() -> Option<String> {
     let Ok(output) = Command::new("tshark").arg("--version").output() else {
         let needed = std::env::var_os("WSCOPE_NEED_TSHARK").is_some();
         assert!(!needed, "tshark is not installed");
-        eprintln!("skipped: tshark is not installed");
+        let _ = writeln!(std::io::stderr(), "skipped: tshark is not installed");
         return None;
     };
     Some(

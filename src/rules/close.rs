@@ -152,7 +152,7 @@ pub const RULES: &[Rule] = &[
         section: "RFC 6455 7.4.1",
         severity: Severity::Note,
         by: By::Either,
-        needs: G,
+        needs: GB,
         title: "1001 and 1011 to 1014 point at a cause outside the dialogue",
         why: "They are the first place to look when connections drop",
         cause: "A page that was left, a crash, a deployment, overload, or a gateway",

@@ -2,7 +2,7 @@
 
 use super::history::{Asked, At, History};
 use super::others::Others;
-use super::{Check, Needs, Note, Rule, Scene, fields, rules};
+use super::{Check, GB, Needs, Note, Rule, Scene, fields, rules};
 use crate::model::{
     Anomaly, ConnId, Dir, Event, EventKind, Finding, Flow, Http, Kind, Loan, MessageRef,
     Note as TcpNote, Piece, Place, Request, Response, Severity, Sink, Tcp, Trust, Verdict, Want,
@@ -43,6 +43,8 @@ struct Case {
     history: History,
     /// How often a rule was found broken, by side.
     told: BTreeMap<(u16, Dir), u32>,
+    /// What waits for the end: a byte of the other direction may turn out to be missing.
+    held: Vec<(&'static Rule, Dir, Note, At)>,
     /// Rules that could not be decided, by side, and why.
     open: BTreeMap<(u16, Dir), (&'static Rule, &'static str)>,
 }
@@ -192,7 +194,13 @@ impl Bench<'_> {
         mut check: impl FnMut(&Check, &Scene<'_>) -> Option<Note>,
         missing: impl Fn(&Rule, &History) -> Option<&'static str>,
     ) {
-        for &rule in rules.iter().filter(|rule| rule.by.means(dir)) {
+        for &rule in rules {
+            // An answer may show what the client did.
+            let dir = match (rule.by.means(dir), &rule.check) {
+                (true, _) => dir,
+                (false, Check::Answer(_)) => dir.flip(),
+                (false, _) => continue,
+            };
             let history = &self.case.history;
             if rule.needs.has(Needs::DEFLATE) && !deflates(history) {
                 continue;
@@ -209,7 +217,13 @@ impl Bench<'_> {
                 conn: self.event.conn,
                 flow: &self.case.flow,
             };
-            if let Some(note) = check(&rule.check, &scene) {
+            let Some(note) = check(&rule.check, &scene) else {
+                continue;
+            };
+            // A lost byte at the end of what was seen shows later than what answers it.
+            if rule.needs.has(GB) {
+                self.case.hold(rule, dir, note, self.at);
+            } else {
                 self.case.record(rule, dir, note, self.at, self.said);
             }
         }
@@ -413,12 +427,23 @@ impl Case {
             flow,
             history: History::default(),
             told: BTreeMap::new(),
+            held: Vec::new(),
             open: BTreeMap::new(),
         })
     }
 
     fn undecided(&mut self, rule: &'static Rule, dir: Dir, why: &'static str) {
         self.open.entry((rule.number, dir)).or_insert((rule, why));
+    }
+
+    fn hold(&mut self, rule: &'static Rule, dir: Dir, note: Note, at: At) {
+        let same = |&&(other, side, ..): &&(&Rule, Dir, Note, At)| {
+            other.number == rule.number && side == dir
+        };
+        let count = self.held.iter().filter(same).count();
+        if count < repeats(rule.severity) as usize {
+            self.held.push((rule, dir, note, at));
+        }
     }
 
     fn record(
@@ -490,6 +515,12 @@ impl Case {
         said: &mut VecDeque<(Place, EventKind)>,
     ) {
         if self.history.session.is_some() {
+            for (rule, dir, note, at) in std::mem::take(&mut self.held) {
+                match self.history.side(dir.flip()).lost {
+                    true => self.undecided(rule, dir, OTHER_LOST),
+                    false => self.record(rule, dir, note, at, said),
+                }
+            }
             let at = self.history.open.as_ref().map(|(_, at)| *at);
             for dir in Dir::BOTH {
                 self.never_seen(table, dir);
