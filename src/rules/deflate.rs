@@ -197,7 +197,16 @@ pub const RULES: &[Rule] = &[
         why: "A receiver that cannot inflate a message fails the connection",
         cause: "Data changed after compression, or a compressor that lost its state",
         check: Check::Message(|message, _, _| {
-            broken(message, |culprit| culprit == Culprit::Unknown).then(|| note("the payload does not inflate, and none of the known faults of senders explains it"))
+            let text = match message.inflated.ending {
+                Ending::Broken(Culprit::Unknown) => {
+                    "the payload does not inflate, and none of the known faults of senders explains it"
+                }
+                Ending::Broken(Culprit::NotCompressed) => {
+                    "RSV1 is set, and the payload is text that was not compressed"
+                }
+                _ => return None,
+            };
+            Some(note(text))
         }),
     },
     Rule {

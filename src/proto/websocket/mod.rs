@@ -1,16 +1,17 @@
 //! WebSocket: frames, and the messages they make.   RFC 6455 section 5
 
 mod close;
+mod deflate;
 mod frame;
 mod message;
 
 use super::Step;
-use crate::codec::inflate::Inflate;
 use crate::model::{
     self, CloseCode, Cx, Deflate, Dir, End, EventKind, Input, Kind, Loan, Opcode, Open, PacketNo,
     Place, SessionId, Span, Trust, What, Ws,
 };
 use close::Ending;
+use deflate::Inflater;
 use frame::Header;
 use message::{Assembly, Masking};
 
@@ -33,7 +34,7 @@ struct Side {
     data: Option<Box<Assembly>>,
     /// The control frame whose payload is coming.
     control: Option<Box<Assembly>>,
-    inflate: Option<Box<Inflate>>,
+    inflate: Option<Box<Inflater>>,
     /// Where the next frame begins is not known.
     lost: bool,
 }
@@ -90,7 +91,7 @@ impl WebSocket {
         side.control = None;
         if let Some(inflate) = &mut side.inflate {
             inflate.lose();
-            inflate.end_message();
+            inflate.end_message(Kind::Binary, true);
         }
         self.ending.hole(dir);
     }
@@ -150,9 +151,9 @@ impl WebSocket {
                         let text = "another message began before this one was finished";
                         cx.anomaly(dir, span, What::Unfinished, text);
                     }
-                    if let (true, None, Some(deflate)) = (compressed, &side.inflate, self.deflate) {
-                        let bits = promised(deflate, dir).window_bits;
-                        side.inflate = Some(Box::new(Inflate::new(bits)));
+                    if let (None, Some(deflate)) = (&side.inflate, self.deflate) {
+                        let inflater = Inflater::new(promised(deflate, dir), !cx.want.unjudged);
+                        side.inflate = Some(Box::new(inflater));
                     }
                     Belongs::Data
                 }
@@ -258,18 +259,13 @@ impl WebSocket {
 
     fn end_message(&mut self, dir: Dir, mut assembly: Assembly, end: u64, cx: &mut Cx<'_>) {
         let side = dir.of_mut(&mut self.sides);
-        let mut inflate = side.inflate.as_deref_mut().filter(|_| assembly.compressed);
+        let inflate = side.inflate.as_deref_mut().filter(|_| assembly.compressed);
         let span = Span::tcp(assembly.start, end - assembly.start);
         let place = Place {
             trust: self.trust,
             ..Place::at(dir, span).from(assembly.first)
         };
-        let (message, loan) = assembly.finish(inflate.as_deref_mut(), cx);
-        if let (Some(inflate), Some(deflate)) = (inflate, self.deflate)
-            && promised(deflate, dir).no_context_takeover
-        {
-            inflate.forget();
-        }
+        let (message, loan) = assembly.finish(inflate, cx);
         if message.kind == Kind::Close {
             let known = message.complete || loan.unknown.first().is_some_and(|r| r.start >= 2);
             let code = CloseCode::read(loan.bytes).filter(|_| known);
