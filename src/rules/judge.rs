@@ -381,6 +381,8 @@ impl Bench<'_> {
 const LOST: &str = "the capture lost bytes of this direction";
 const OTHER_LOST: &str = "the capture lost bytes of the other direction";
 const NO_HANDSHAKE: &str = "the opening handshake was not captured";
+const TAIL: &str = "a reset leaves open what this side had sent last";
+const OTHER_TAIL: &str = "a reset leaves open what the other side had sent last";
 const NO_END: &str = "the end of the connection was not captured";
 
 fn heads_missing(holes: &[bool]) -> Option<&'static str> {
@@ -410,8 +412,8 @@ fn end_missing(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str>
     let tail = |dir| !needs.has(Needs::END) || history.tail_known(dir);
     streams_missing(rule, dir, history, false).or(match () {
         () if !ended => Some(NO_END),
-        () if needs.has(Needs::NO_GAP) && !tail(dir) => Some(LOST),
-        () if needs.has(Needs::BOTH) && !tail(dir.flip()) => Some(OTHER_LOST),
+        () if needs.has(Needs::NO_GAP) && !tail(dir) => Some(TAIL),
+        () if needs.has(Needs::BOTH) && !tail(dir.flip()) => Some(OTHER_TAIL),
         () => None,
     })
 }

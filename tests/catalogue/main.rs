@@ -3,6 +3,7 @@
 mod captures;
 mod cases;
 mod talk;
+mod wire;
 
 use cases::CASES;
 use std::collections::BTreeSet;
