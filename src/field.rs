@@ -1,8 +1,8 @@
 //! The fields of an event, by name: one table for JSON, for the detail pane, for whoever else asks.
 
 use crate::model::{
-    Close, CloseCode, Dir, Event, EventKind, Finding, Frame, Header, Http, Kind, Loan, Message,
-    Note, Open, PacketNo, Refused, Syn, Tcp, Ws,
+    Close, CloseCode, Dir, Event, EventKind, Finding, Frame, Header, Http, Insight, InsightKind,
+    Kind, Loan, Message, Note, Open, PacketNo, Refused, Syn, Tcp, Ws,
 };
 use std::ops::Range;
 
@@ -49,6 +49,31 @@ pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Valu
             f("length", Value::Number(event.span.len));
         }
         EventKind::Finding(finding) => visit_finding(event, finding, f),
+        EventKind::Insight(insight) => visit_insight(insight, f),
+    }
+}
+
+fn visit_insight(insight: &Insight, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("session", Value::Number(insight.session.0.into()));
+    f("what", Value::Text(insight.kind.word()));
+    let mut nanos = |name, nanos: Option<i64>| {
+        if let Some(nanos) = nanos.and_then(|nanos| u64::try_from(nanos).ok()) {
+            f(name, Value::Number(nanos));
+        }
+    };
+    match insight.kind {
+        InsightKind::RoundTrip { nanos: rtt } => nanos("round_trip_ns", Some(rtt)),
+        InsightKind::Heartbeat {
+            pings,
+            answered,
+            period,
+            round_trip,
+        } => {
+            nanos("period_ns", period);
+            nanos("round_trip_ns", round_trip);
+            f("pings", Value::Number(pings.into()));
+            f("answered", Value::Number(answered.into()));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod decode;
 pub mod engine;
 mod error;
 pub mod field;
+pub mod insight;
 pub mod model;
 pub mod proto;
 pub mod rules;

@@ -15,11 +15,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("field", &[]),
     ("sink", &["field"]),
     ("rules", &[]),
+    ("insight", &[]),
     ("forge", &["source", "error"]),
     (
         "engine",
         &[
-            "codec", "decode", "error", "proto", "rules", "source", "tcp",
+            "codec", "decode", "error", "insight", "proto", "rules", "source", "tcp",
         ],
     ),
 ];

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::error::Error;
+use crate::insight::Insights;
 use crate::model::{
     Dir, Event, EventId, Flow, Limits, Link, Loan, PacketNo, Piece, Sink, Timestamp, Want,
 };
@@ -62,11 +63,11 @@ pub fn replay(
     limits: Limits,
     event: &Event,
 ) -> Result<Option<Replay>, Error> {
-    let mut sink = Judge::new(Find {
+    let mut sink = Judge::new(Insights::new(Find {
         wanted: event.clone(),
         pieces: Vec::new(),
         found: None,
-    });
+    }));
     let mut engine = Engine::new(limits, sink.want());
     let mut cause = None;
     while let Some(packet) = capture.next()? {
@@ -80,14 +81,14 @@ pub fn replay(
         }
         // The sink never fails.
         let _ = engine.packet(packet, &mut sink);
-        if sink.inner().found.is_some() {
+        if sink.inner().inner().found.is_some() {
             break;
         }
     }
-    if sink.inner().found.is_none() {
+    if sink.inner().inner().found.is_none() {
         let _ = engine.finish(&mut sink);
     }
-    let sink = sink.into_inner();
+    let sink = sink.into_inner().into_inner();
     Ok(sink.found.map(|(event, flow, loan)| Replay {
         event,
         flow,

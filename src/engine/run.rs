@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::error::Error;
+use crate::insight::Insights;
 use crate::model::{Counts, Limits, Sink};
 use crate::rules::Judge;
 use crate::source::{Capture, Progress};
@@ -38,7 +39,7 @@ pub fn run(
     let sink: &mut dyn Sink = match want.unjudged {
         true => sink,
         false => {
-            judge = Judge::new(sink);
+            judge = Judge::new(Insights::new(sink));
             &mut judge
         }
     };

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{ConnId, Dir, EventId, Finding, Http, PacketNo, Span, Tcp, Timestamp, Trust, Ws};
+use super::{
+    ConnId, Dir, EventId, Finding, Http, Insight, PacketNo, Span, Tcp, Timestamp, Trust, Ws,
+};
 
 /// A fact on the timeline: it may be kept, and it never changes.
 ///
@@ -47,6 +49,8 @@ pub enum EventKind {
     Anomaly(Anomaly),
     /// A peer broke a rule, or a rule could not be decided.
     Finding(Box<Finding>),
+    /// What several events tell together.
+    Insight(Insight),
 }
 
 impl EventKind {
@@ -66,6 +70,7 @@ impl EventKind {
             Self::Ws(Ws::Close(_)) => "ws.close",
             Self::Anomaly(_) => "anomaly",
             Self::Finding(_) => "finding",
+            Self::Insight(_) => "insight",
         }
     }
 }

@@ -288,6 +288,12 @@ impl CloseCode {
         Some(Self(u16::from_be_bytes(*code)))
     }
 
+    /// Whether it says that the peer did something wrong, or could not be served.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        matches!(self.0, 1002 | 1003 | 1007..=1011)
+    }
+
     /// What the registry calls it.
     #[must_use]
     pub fn name(self) -> &'static str {

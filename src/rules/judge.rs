@@ -108,7 +108,7 @@ impl<S: Sink> Judge<S> {
             (EventKind::Http(Http::Response(response)), _) => bench.response(response),
             (EventKind::Ws(ws), dir) => bench.ws(ws, dir, loan),
             (EventKind::Anomaly(anomaly), dir) => bench.anomaly(anomaly, dir),
-            (EventKind::Finding(_), _) => {}
+            (EventKind::Finding(_) | EventKind::Insight(_), _) => {}
         }
     }
 }

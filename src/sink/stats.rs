@@ -387,7 +387,8 @@ impl<W: Write> Sink for Stats<W> {
             | EventKind::Http(_)
             | EventKind::Ws(_)
             | EventKind::Anomaly(_)
-            | EventKind::Finding(_) => {
+            | EventKind::Finding(_)
+            | EventKind::Insight(_) => {
                 if let Some(connection) = self.open.get_mut(&event.conn) {
                     connection.last = event.time;
                 }

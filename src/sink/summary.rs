@@ -3,8 +3,8 @@
 use super::escape::{Escaped, quote};
 use crate::field;
 use crate::model::{
-    Anomaly, Close, CloseCode, Event, EventKind, Finding, Flow, Frame, Http, Kind, Loan, Message,
-    Note, Open, Refused, Syn, Tcp, TcpClose, TcpOpen, Trust, Verdict, Ws,
+    Anomaly, Close, CloseCode, Event, EventKind, Finding, Flow, Frame, Http, Insight, InsightKind,
+    Kind, Loan, Message, Note, Open, Refused, Syn, Tcp, TcpClose, TcpOpen, Trust, Verdict, Ws,
 };
 use std::fmt::Write as _;
 
@@ -28,6 +28,7 @@ pub fn summary(event: &Event, flow: &Flow, loan: Loan<'_>) -> String {
         EventKind::Ws(Ws::Close(close)) => ws_close(&mut out, close),
         EventKind::Anomaly(anomaly) => self::anomaly(&mut out, anomaly, event),
         EventKind::Finding(finding) => self::finding(&mut out, finding),
+        EventKind::Insight(insight) => self::insight(&mut out, insight, event),
     };
     if event.trust == Trust::Inferred && matches!(event.kind, EventKind::Ws(Ws::Open(_))) {
         out.push_str(" (inferred)");
@@ -263,6 +264,34 @@ fn anomaly(out: &mut String, anomaly: &Anomaly, event: &Event) -> Written {
         write!(out, "{} bytes at {}: ", event.span.len, event.span.start)?;
     }
     write!(out, "{}", Escaped(&anomaly.text))
+}
+
+fn insight(out: &mut String, insight: &Insight, event: &Event) -> Written {
+    match insight.kind {
+        InsightKind::RoundTrip { nanos } => {
+            write!(out, "answers the ping after {}", Duration(nanos))?;
+            match event.about {
+                Some(ping) => write!(out, ", event {ping}"),
+                None => Ok(()),
+            }
+        }
+        InsightKind::Heartbeat {
+            pings,
+            answered,
+            period,
+            round_trip,
+        } => {
+            let s = if pings == 1 { "" } else { "s" };
+            write!(out, "heartbeat: {pings} ping{s}, {answered} answered")?;
+            if let Some(period) = period {
+                write!(out, ", every {}", Duration(period))?;
+            }
+            match round_trip {
+                Some(nanos) => write!(out, ", within {}", Duration(nanos)),
+                None => Ok(()),
+            }
+        }
+    }
 }
 
 fn finding(out: &mut String, finding: &Finding) -> Written {

@@ -74,6 +74,7 @@ fn colour(event: &Event) -> &'static str {
         (EventKind::Ws(Ws::Open(_) | Ws::Close(_)), _) => "\x1b[1m",
         (EventKind::Ws(Ws::Refused(_)), _) => "\x1b[33m",
         (EventKind::Ws(Ws::Frame(_)) | EventKind::Tcp(Tcp::Note(_)), _) => "\x1b[2m",
+        (EventKind::Insight(_), _) => "\x1b[2m",
         (EventKind::Http(_) | EventKind::Tcp(_), _) => "",
     }
 }
