@@ -2,8 +2,8 @@
 #![deny(clippy::disallowed_methods)]
 
 use crate::model::{
-    Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Frame, Header, Http, Kind, Loan,
-    Message, Note, Open, Refused, Remark, Syn, Tcp, Ws,
+    Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Finding, Frame, Header, Http, Insight,
+    InsightKind, Kind, Loan, Message, Note, Open, PacketNo, Refused, Remark, Syn, Tcp, Ws,
 };
 use std::ops::Range;
 
@@ -26,6 +26,8 @@ pub enum Value<'a> {
     Words(&'a [&'static str]),
     /// Ranges of offsets, ends excluded.
     Ranges(&'a [Range<u64>]),
+    /// Numbers of packets.
+    Packets(&'a [PacketNo]),
     /// Header fields: bytes that ought to be text.
     Headers(&'a [Header]),
     /// Bytes that ought to be text, and are shown as it where they are.
@@ -49,6 +51,53 @@ pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Valu
             f("offset", Value::Number(event.span.start));
             f("length", Value::Number(event.span.len));
         }
+        EventKind::Finding(finding) => visit_finding(event, finding, f),
+        EventKind::Insight(insight) => visit_insight(insight, f),
+    }
+}
+
+fn visit_insight(insight: &Insight, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("session", Value::Number(insight.session.0.into()));
+    f("what", Value::Text(insight.kind.word()));
+    let mut nanos = |name, nanos: Option<i64>| {
+        if let Some(nanos) = nanos.and_then(|nanos| u64::try_from(nanos).ok()) {
+            f(name, Value::Number(nanos));
+        }
+    };
+    match insight.kind {
+        InsightKind::RoundTrip { nanos: rtt } => nanos("round_trip_ns", Some(rtt)),
+        InsightKind::Heartbeat {
+            pings,
+            answered,
+            period,
+            round_trip,
+        } => {
+            nanos("period_ns", period);
+            nanos("round_trip_ns", round_trip);
+            f("pings", Value::Number(pings.into()));
+            f("answered", Value::Number(answered.into()));
+        }
+    }
+}
+
+fn visit_finding(event: &Event, finding: &Finding, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    if let Some(session) = finding.session {
+        f("session", Value::Number(session.0.into()));
+    }
+    f("rule", Value::Text(finding.rule));
+    f("number", Value::Number(finding.number.into()));
+    f("severity", Value::Text(finding.severity.word()));
+    f("verdict", Value::Text(finding.verdict.word()));
+    f("side", Value::Text(finding.side.sender()));
+    f("section", Value::Text(finding.section));
+    f("text", Value::Text(&finding.text));
+    f("cause", Value::Text(finding.cause));
+    if event.span.len > 0 {
+        f("offset", Value::Number(event.span.start));
+        f("length", Value::Number(event.span.len));
+    }
+    if let Some(packets) = &finding.packets {
+        f("packets", Value::Packets(packets));
     }
 }
 

@@ -19,7 +19,10 @@
 //! | [`proto`] | ordered bytes → events: a host on each stream, one layer at a time |
 //! | [`codec`] | inflating, masking, UTF-8: resumable at any byte |
 //! | [`field`] | the fields of an event by name: one table, many readers |
+//! | [`rules`] | one literal per rule, and the judge that asks them |
+//! | [`insight`] | folds that answer one question each: heartbeats, why it ended |
 //! | [`sink`] | what events become: lines of text or JSON, totals |
+//! | [`forge`] | captures from code, with faults, that know the truth |
 //! | [`engine`] | the wiring, the only module that knows all the others |
 //!
 //! Three rules hold everywhere: an event is a fact that may be kept, its bytes are a loan that goes
@@ -49,8 +52,10 @@ pub mod engine;
 mod error;
 pub mod field;
 pub mod forge;
+pub mod insight;
 pub mod model;
 pub mod proto;
+pub mod rules;
 pub mod sink;
 pub mod source;
 pub mod tcp;

@@ -206,6 +206,57 @@ fn a_capture_filter_keeps_the_numbers() {
 }
 
 #[test]
+fn check_finds_errors_and_says_so_with_its_exit_code() {
+    let broken = wscope(&["check", "captures/violations.pcapng"]);
+    assert_eq!(broken.status.code(), Some(1));
+    insta::assert_snapshot!(text(&broken.stdout));
+
+    let fine = wscope(&["check", "captures/tour.pcapng"]);
+    assert_eq!(fine.status.code(), Some(0));
+    assert_eq!(
+        text(&fine.stdout),
+        "1 session: 0 errors, 0 warnings, 0 notes\n"
+    );
+    let warned = wscope(&["check", "captures/killed.pcapng"]);
+    assert_eq!(warned.status.code(), Some(0), "a warning is no error");
+
+    let absent = wscope(&["check", "no/such/file.pcap"]);
+    assert_eq!(absent.status.code(), Some(2));
+}
+
+#[test]
+fn check_tells_all_when_asked() {
+    let all = |name: &str| text(&wscope(&["check", "-v", name]).stdout);
+    insta::assert_snapshot!(all("captures/closes.pcapng"));
+    insta::assert_snapshot!(all("captures/reset.pcapng"));
+    insta::assert_snapshot!(all("captures/refused.pcapng"));
+}
+
+#[test]
+fn check_as_json_is_the_findings_of_print() {
+    let check = wscope(&["check", "--format", "json", "captures/violations.pcapng"]);
+    let print = wscope(&[
+        "print",
+        "--json",
+        "--events",
+        "finding,ws.close",
+        "captures/violations.pcapng",
+    ]);
+    assert_eq!(check.status.code(), Some(1));
+    assert_eq!(text(&check.stdout), text(&print.stdout));
+    let lines = lines(&check);
+    let finding = lines
+        .iter()
+        .find(|line| line["event"] == "finding")
+        .unwrap();
+    for key in [
+        "rule", "severity", "verdict", "side", "section", "text", "about",
+    ] {
+        assert!(finding[key].is_string(), "{key} in {finding}");
+    }
+}
+
+#[test]
 fn a_port_can_be_taken_for_a_protocol() {
     let sessions = |args: &[&str]| {
         let output = wscope(&[&["stats", "--totals", "--json"], args].concat());
@@ -236,6 +287,44 @@ fn a_limit_that_is_reached_is_said() {
 }
 
 #[test]
+fn check_speaks_to_other_tools() {
+    for format in ["junit", "sarif"] {
+        let found = wscope(&["check", "--format", format, "captures/closes.pcapng"]);
+        assert_eq!(found.status.code(), Some(0));
+        let said = text(&found.stdout);
+        // The table of rules is long, and has a snapshot of its own.
+        let short: Vec<_> = said
+            .lines()
+            .filter(|line| !line.contains("shortDescription"))
+            .collect();
+        insta::assert_snapshot!(format, short.join("\n"));
+    }
+    let sarif = wscope(&["check", "--format", "sarif", "captures/reset.pcapng"]);
+    let sarif: serde_json::Value = serde_json::from_slice(&sarif.stdout).unwrap();
+    let run = &sarif["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    let results = run["results"].as_array().unwrap();
+    assert!(results.iter().any(|result| result["kind"] == "open"));
+    for result in results {
+        let index = result["ruleIndex"].as_u64().unwrap() as usize;
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        assert_eq!(result["kind"] == "fail", result["level"] != "none");
+    }
+}
+
+#[test]
+fn the_rules_are_listed_and_explained() {
+    insta::assert_snapshot!(text(&wscope(&["rules"]).stdout));
+    insta::assert_snapshot!(text(&wscope(&["rules", "WS-FRAME-RSV1"]).stdout));
+    let by_number = wscope(&["rules", "51"]);
+    assert_eq!(
+        text(&by_number.stdout),
+        text(&wscope(&["rules", "ws-frame-rsv1"]).stdout)
+    );
+    assert_eq!(wscope(&["rules", "WS-NO-SUCH"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wscope"))
         .args(["print", "--json"])
@@ -255,4 +344,5 @@ fn the_help_is_what_the_readme_says() {
     insta::assert_snapshot!(text(&wscope(&["--help"]).stdout));
     insta::assert_snapshot!(text(&wscope(&["print", "--help"]).stdout));
     insta::assert_snapshot!(text(&wscope(&["stats", "--help"]).stdout));
+    insta::assert_snapshot!(text(&wscope(&["check", "--help"]).stdout));
 }

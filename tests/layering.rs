@@ -14,10 +14,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proto", &["codec"]),
     ("field", &[]),
     ("sink", &["field"]),
+    ("rules", &[]),
+    ("insight", &[]),
     ("forge", &["source", "error"]),
     (
         "engine",
-        &["codec", "decode", "error", "proto", "source", "tcp"],
+        &[
+            "codec", "decode", "error", "insight", "proto", "rules", "source", "tcp",
+        ],
     ),
 ];
 

@@ -33,6 +33,10 @@ pub enum Command {
     Print(Print),
     /// Connections and sessions, one row each, and totals.
     Stats(StatsArgs),
+    /// What the rules of the protocol say of both sides; exit code 1 where an error was found.
+    Check(Check),
+    /// The rules, or one of them explained.
+    Rules(RulesArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -187,6 +191,35 @@ pub struct StatsArgs {
     /// Add the sum of the XXH64 hashes of all text and binary payloads.
     #[arg(long)]
     pub checksum: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    #[command(flatten)]
+    pub captures: Captures,
+
+    /// Text, JSON Lines, JUnit XML, or SARIF 2.1.0.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Also notes, usual causes, ends, and what could not be decided.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    Text,
+    Json,
+    Junit,
+    Sarif,
+}
+
+#[derive(Args, Debug)]
+pub struct RulesArgs {
+    /// A rule's name or number.
+    #[arg(value_name = "RULE")]
+    pub rule: Option<String>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The command line: one file for what can be typed, one per sub-command.
 
 pub mod args;
+mod check;
 mod print;
 mod progress;
+mod rules;
 mod stats;
 
 use crate::tui;
@@ -12,6 +14,9 @@ use clap::Parser as _;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use wscope::Error;
+
+/// `check` found an error.
+const FOUND: u8 = 1;
 
 /// The run could not be done, or not to its end.
 const FAILED: u8 = 2;
@@ -23,10 +28,13 @@ pub fn main() -> ExitCode {
         captures,
         common,
     } = Cli::parse();
+    let mut found = false;
     let done = match command {
         Some(Command::Print(print)) => print::run(&print, common),
         Some(Command::Stats(stats)) => stats::run(&stats),
         None if io::stdout().is_terminal() => tui::run(&captures, common.colour()),
+        Some(Command::Check(check)) => check::run(&check, common, &mut found),
+        Some(Command::Rules(args)) => rules::run(&args),
         None => print::run(
             &Print {
                 captures,
@@ -38,7 +46,7 @@ pub fn main() -> ExitCode {
         ),
     };
     match done {
-        Ok(errors) if errors.is_empty() => ExitCode::SUCCESS,
+        Ok(errors) if errors.is_empty() => ExitCode::from(if found { FOUND } else { 0 }),
         Ok(errors) => {
             errors.iter().for_each(|error| say(&error.to_string()));
             ExitCode::from(FAILED)

@@ -1,7 +1,7 @@
 //! The wiring: packets go in, events come out.
 //!
 //! ```text
-//! packet ─► decode ─► tcp::Table ─► tcp::Connection ─► proto::Host ─► Sink
+//! packet ─► decode ─► tcp::Table ─► tcp::Connection ─► proto::Host ─► rules::Judge ─► Sink
 //! ```
 //! The engine is a function of the packets alone: no clock, no files, no threads. The only module
 //! that knows all the others.
@@ -198,6 +198,7 @@ impl Work<'_> {
         let mut cx = self.cx(tcp);
         tcp.segment(segment, &mut cx, &mut above(host));
         if !before && tcp.ended() {
+            cx.over();
             // What it held is not needed any more; only its last segments may still come.
             entry.host = Host::new(false, None);
             ended.push_back((self.time, key, entry.tcp.id));
@@ -230,6 +231,7 @@ impl Work<'_> {
         let Entry { tcp, host } = entry;
         let mut cx = self.cx(tcp);
         tcp.finish(&mut cx, &mut above(host));
+        cx.over();
     }
 
     fn cx(&mut self, tcp: &Connection) -> Cx<'_> {

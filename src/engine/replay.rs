@@ -2,9 +2,12 @@
 
 use super::Engine;
 use crate::error::Error;
+use crate::insight::Insights;
 use crate::model::{
-    Config, Dir, Event, EventId, Flow, Link, Loan, PacketNo, Piece, Sink, Timestamp, Want,
+    Config, Dir, Event, EventId, EventKind, Flow, Link, Loan, Note, PacketNo, Piece, Sink, Tcp,
+    Timestamp, Want,
 };
+use crate::rules::Judge;
 use crate::source::Capture;
 use std::io;
 use std::ops::Range;
@@ -77,11 +80,11 @@ pub fn replay_while(
     event: &Event,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<Option<Replay>, Error> {
-    let mut sink = Find {
+    let mut sink = Judge::new(Insights::new(Find {
         wanted: event.clone(),
         pieces: Vec::new(),
         found: None,
-    };
+    }));
     let mut engine = Engine::new(config, sink.want());
     let mut cause = None;
     while let Some(packet) = capture.next()? {
@@ -99,13 +102,14 @@ pub fn replay_while(
         if stop {
             return Ok(None);
         }
-        if sink.found.is_some() {
+        if sink.inner().inner().found.is_some() {
             break;
         }
     }
-    if sink.found.is_none() {
+    if sink.inner().inner().found.is_none() {
         let _ = engine.finish(&mut sink);
     }
+    let sink = sink.into_inner().into_inner();
     Ok(sink.found.map(|(event, flow, loan)| Replay {
         event,
         flow,
@@ -141,7 +145,12 @@ impl Sink for Find {
             joined: true,
             parts: false,
             stream: true,
-            acks: true,
+            // As in the run that gave the event: the ids of findings depend on it.
+            acks: matches!(
+                self.wanted.kind,
+                EventKind::Tcp(Tcp::Note(Note::Ack(_) | Note::Delivered(_)))
+            ),
+            unjudged: false,
         }
     }
 

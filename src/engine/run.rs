@@ -2,7 +2,9 @@
 
 use super::Engine;
 use crate::error::Error;
+use crate::insight::Insights;
 use crate::model::{Config, Counts, Sink};
+use crate::rules::Judge;
 use crate::source::{Capture, Progress};
 use std::io;
 
@@ -18,7 +20,7 @@ pub struct Run {
 /// How many packets go by between two calls of `watch`.
 const STRIDE: u64 = 4096;
 
-/// Reads captures to their end, and hands every event to the sink. `watch` is told now and then how
+/// Reads captures to their end, judges, and hands every event to the sink. `watch` is told now and then how
 /// far it came, and ends the run early by answering false.
 ///
 /// A file that cannot be read any further does not keep the others from being read, and what was
@@ -32,7 +34,16 @@ pub fn run(
     sink: &mut dyn Sink,
     mut watch: impl FnMut(Progress, Counts) -> bool,
 ) -> io::Result<Run> {
-    let mut engine = Engine::new(config, sink.want());
+    let want = sink.want();
+    let mut judge;
+    let sink: &mut dyn Sink = match want.unjudged {
+        true => sink,
+        false => {
+            judge = Judge::new(Insights::new(sink));
+            &mut judge
+        }
+    };
+    let mut engine = Engine::new(config, want);
     let mut errors = Vec::new();
     loop {
         match capture.next() {

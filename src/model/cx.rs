@@ -93,8 +93,26 @@ impl Place {
 }
 
 impl Cx<'_> {
-    /// Puts an event on the timeline.
+    /// Puts an event on the timeline, and right after it what the sink adds.
     pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
+        let id = self.put(place, kind, loan);
+        self.add();
+        id
+    }
+
+    /// Says that nothing more comes of this connection.
+    pub fn over(&mut self) {
+        self.sink.over(self.conn);
+        self.add();
+    }
+
+    fn add(&mut self) {
+        while let Some((place, kind)) = self.sink.more() {
+            self.put(place, kind, Loan::default());
+        }
+    }
+
+    fn put(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
         let at = if self.at_end {
             PacketNo::END
         } else {

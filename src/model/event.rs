@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{ConnId, Dir, EventId, Http, PacketNo, Span, Tcp, Timestamp, Trust, Ws};
+use super::{
+    ConnId, Dir, EventId, Finding, Http, Insight, PacketNo, Span, Tcp, Timestamp, Trust, Ws,
+};
 
 /// A fact on the timeline: it may be kept, and it never changes.
 ///
@@ -32,7 +34,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-const _: () = assert!(size_of::<Event>() <= 128, "events are kept by the million");
+const _: () = assert!(size_of::<Event>() <= 136, "events are kept by the million");
 
 /// What happened, by layer.
 #[derive(Clone, PartialEq, Debug)]
@@ -45,6 +47,10 @@ pub enum EventKind {
     Ws(Ws),
     /// Something that wscope could not see or understand.
     Anomaly(Anomaly),
+    /// A peer broke a rule, or a rule could not be decided.
+    Finding(Box<Finding>),
+    /// What several events tell together.
+    Insight(Insight),
 }
 
 impl EventKind {
@@ -63,6 +69,8 @@ impl EventKind {
             Self::Ws(Ws::Message(_)) => "ws.message",
             Self::Ws(Ws::Close(_)) => "ws.close",
             Self::Anomaly(_) => "anomaly",
+            Self::Finding(_) => "finding",
+            Self::Insight(_) => "insight",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! offset from 0 · *frame* WebSocket, never a packet · *message* WebSocket, after joining
 //! fragments · *connection* one TCP connection · *session* one WebSocket dialogue · *event* an
 //! entry on the timeline · *anomaly* something that wscope could not see or understand ·
-//! *sink* anything that takes events.
+//! *finding* a peer broke a rule · *sink* anything that takes events.
 
 #![deny(clippy::disallowed_methods)]
 
@@ -12,9 +12,11 @@ mod config;
 mod counts;
 mod cx;
 mod event;
+mod finding;
 mod flow;
 mod http;
 mod id;
+mod insight;
 mod labels;
 mod limits;
 mod packet;
@@ -30,9 +32,11 @@ pub use config::{Config, Protocol};
 pub use counts::Counts;
 pub use cx::{Counters, Cx, Mark, Place};
 pub use event::{Anomaly, Event, EventKind, KINDS, What};
+pub use finding::{Finding, Severity, Verdict};
 pub use flow::{Dir, Endpoint, Flow};
 pub use http::{Header, Http, Request, Response, Version};
 pub use id::{ConnId, EventId, PacketNo, SessionId};
+pub use insight::{Insight, InsightKind};
 pub use labels::{Label, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
 pub use packet::{Link, Packet};
@@ -43,6 +47,6 @@ pub use stream::{End, Input};
 pub use tcp::{Ack, AckKind, Delivered, Handshake, How, Note, Syn, Tap, Tcp, TcpClose, TcpOpen};
 pub use time::Timestamp;
 pub use ws::{
-    Close, CloseCode, Deflate, Frame, Kind, MaskingKey, Message, Opcode, Open, Refused, Side,
-    TcpEnd, Ws,
+    Close, CloseCode, Culprit, Deflate, Ending, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
+    Open, Refused, Side, TcpEnd, Ws,
 };

@@ -1,6 +1,6 @@
 //! What takes events.
 
-use super::{ConnId, Dir, Event, Flow, Kind, PacketNo, SessionId};
+use super::{ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId};
 use std::io;
 use std::ops::Range;
 
@@ -35,6 +35,43 @@ pub trait Sink {
         let _ = piece;
         Ok(())
     }
+
+    /// Hears that nothing more comes of a connection, or of it within the capture.
+    fn over(&mut self, conn: ConnId) {
+        let _ = conn;
+    }
+
+    /// What a sink that folds adds to the timeline right after what it has just been told; asked
+    /// until there is no more. It comes back as an event of its own.
+    fn more(&mut self) -> Option<(Place, EventKind)> {
+        None
+    }
+}
+
+impl<S: Sink + ?Sized> Sink for &mut S {
+    fn want(&self) -> Want {
+        (**self).want()
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        (**self).event(event, flow, loan)
+    }
+
+    fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) -> io::Result<()> {
+        (**self).part(of, at, loan)
+    }
+
+    fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        (**self).stream(piece)
+    }
+
+    fn over(&mut self, conn: ConnId) {
+        (**self).over(conn);
+    }
+
+    fn more(&mut self) -> Option<(Place, EventKind)> {
+        (**self).more()
+    }
 }
 
 /// What a sink needs, so that nothing is copied which nobody reads.
@@ -49,6 +86,8 @@ pub struct Want {
     pub stream: bool,
     /// An event for every acknowledgement, and one for every message when it is acknowledged.
     pub acks: bool,
+    /// No findings: nobody reads them.
+    pub unjudged: bool,
 }
 
 /// An event's payload, lent for the length of a call.

@@ -37,6 +37,8 @@ pub struct Open {
     pub accept: Option<String>,
     /// Whether `accept` is what `key` asks for; none where either is missing.
     pub accept_ok: Option<bool>,
+    /// What `key` asks for; none where it is missing.
+    pub accept_expected: Option<String>,
     /// The subprotocol that the server chose.
     pub subprotocol: Option<String>,
     /// The subprotocols that the client offered.
@@ -225,6 +227,48 @@ pub struct Message {
     pub length: u64,
     /// Sum of its frames' payload lengths.
     pub wire_length: u64,
+    /// How it inflated, where it was compressed.
+    pub inflated: Inflated,
+}
+
+/// How a compressed message inflated.   RFC 7692 section 7.2
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Inflated {
+    /// How its compressed data ended.
+    pub ending: Ending,
+    /// The smallest window, 2 to the power of this, that its matches need; 0 without a match.
+    pub window_bits: u8,
+    /// It has a block with BFINAL set.
+    pub bfinal: bool,
+}
+
+/// How the compressed data of a message ended.   RFC 7692 section 7.2.1
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Ending {
+    /// There were none, or the capture lost some of them.
+    #[default]
+    Unknown,
+    /// As they should, or with a block that has BFINAL set, or without a flush: all is there.
+    Whole,
+    /// With the four bytes 00 00 FF FF that their sender should have removed.
+    TailLeft,
+    /// Before their end: they do not inflate.
+    Broken(Culprit),
+}
+
+/// Why compressed data do not inflate, as far as trying out has shown.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Culprit {
+    /// None of the known faults of senders explains it.
+    Unknown,
+    /// A match reaches back beyond the agreed window.
+    Window,
+    /// A match reaches into an earlier message, against a promise.
+    Takeover,
+    /// The sender's window holds messages that it sent uncompressed.
+    PlainKept,
+    /// The message is not compressed, though it is marked.
+    NotCompressed,
 }
 
 /// A close code.   RFC 6455 section 7.4
@@ -242,6 +286,12 @@ impl CloseCode {
     pub fn read(body: &[u8]) -> Option<Self> {
         let (code, _) = body.split_first_chunk()?;
         Some(Self(u16::from_be_bytes(*code)))
+    }
+
+    /// Whether it says that the peer did something wrong, or could not be served.
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        matches!(self.0, 1002 | 1003 | 1007..=1011)
     }
 
     /// What the registry calls it.

@@ -55,10 +55,10 @@ impl<S: Sink> Only<S> {
 
 impl<S: Sink> Sink for Only<S> {
     fn want(&self) -> Want {
-        let messages = self.passes("ws.message");
+        let reads = ["ws.message", "finding"].map(|kind| self.passes(kind));
         let want = self.sink.want();
         Want {
-            joined: want.joined && messages,
+            joined: want.joined && reads.contains(&true),
             acks: want.acks || self.acks,
             ..want
         }

@@ -118,6 +118,9 @@ impl Line {
             Value::Texts(texts) => self.list(texts, |line, text| line.string(text)),
             Value::Words(words) => self.list(words, |line, word| line.plain_text(word)),
             Value::Ranges(ranges) => self.list(ranges, Self::range),
+            Value::Packets(packets) => {
+                self.list(packets, |line, packet| line.digits(packet.get()));
+            }
             Value::Headers(headers) => self.list(headers, Self::header),
         }
     }

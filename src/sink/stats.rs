@@ -439,6 +439,7 @@ impl<W: Write> Stats<W> {
 impl<W: Write> Sink for Stats<W> {
     fn want(&self) -> Want {
         Want {
+            unjudged: true,
             joined: false,
             parts: self.format.checksum,
             stream: !self.format.totals_only,
@@ -485,7 +486,7 @@ fn opens_row(kind: &EventKind) -> bool {
             matches!(note, Note::Syn(_) | Note::SynAck(_) | Note::Fin)
         }
         EventKind::Tcp(_) | EventKind::Http(_) | EventKind::Ws(_) => true,
-        EventKind::Anomaly(_) => false,
+        EventKind::Anomaly(_) | EventKind::Finding(_) | EventKind::Insight(_) => false,
     }
 }
 

@@ -3,8 +3,9 @@
 use super::escape::{Escaped, quote};
 use crate::field;
 use crate::model::{
-    Ack, AckKind, Anomaly, Close, CloseCode, Delivered, Event, EventKind, Flow, Frame, Http, Kind,
-    Label, Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose, TcpOpen, Trust, Why, Ws,
+    Ack, AckKind, Anomaly, Close, CloseCode, Delivered, Event, EventKind, Finding, Flow, Frame,
+    Http, Insight, InsightKind, Kind, Label, Loan, Message, Note, Open, Refused, Remark, Syn, Tcp,
+    TcpClose, TcpOpen, Trust, Verdict, Why, Ws,
 };
 use std::fmt::Write as _;
 
@@ -27,6 +28,8 @@ pub fn summary(event: &Event, flow: &Flow, loan: Loan<'_>) -> String {
         EventKind::Ws(Ws::Message(message)) => ws_message(&mut out, message, loan),
         EventKind::Ws(Ws::Close(close)) => ws_close(&mut out, close),
         EventKind::Anomaly(anomaly) => self::anomaly(&mut out, anomaly, event),
+        EventKind::Finding(finding) => self::finding(&mut out, finding),
+        EventKind::Insight(insight) => self::insight(&mut out, insight, event),
     };
     if event.trust == Trust::Inferred && matches!(event.kind, EventKind::Ws(Ws::Open(_))) {
         out.push_str(" (inferred)");
@@ -348,6 +351,49 @@ fn anomaly(out: &mut String, anomaly: &Anomaly, event: &Event) -> Written {
         write!(out, "{} bytes at {}: ", event.span.len, event.span.start)?;
     }
     write!(out, "{}", Escaped(&anomaly.text))
+}
+
+fn insight(out: &mut String, insight: &Insight, event: &Event) -> Written {
+    match insight.kind {
+        InsightKind::RoundTrip { nanos } => {
+            write!(out, "answers the ping after {}", Duration(nanos))?;
+            match event.about {
+                Some(ping) => write!(out, ", event {ping}"),
+                None => Ok(()),
+            }
+        }
+        InsightKind::Heartbeat {
+            pings,
+            answered,
+            period,
+            round_trip,
+        } => {
+            let s = if pings == 1 { "" } else { "s" };
+            write!(out, "heartbeat: {pings} ping{s}, {answered} answered")?;
+            if let Some(period) = period {
+                write!(out, ", every {}", Duration(period))?;
+            }
+            match round_trip {
+                Some(nanos) => write!(out, ", within {}", Duration(nanos)),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+fn finding(out: &mut String, finding: &Finding) -> Written {
+    match finding.verdict {
+        Verdict::Fail => write!(out, "{}", finding.severity.word().to_uppercase())?,
+        Verdict::Undecidable => write!(out, "undecidable")?,
+    }
+    write!(
+        out,
+        " {} ({}, the {}): {}",
+        finding.rule,
+        finding.section,
+        finding.side.sender(),
+        Escaped(&finding.text)
+    )
 }
 
 /// Text from the wire, escaped and not too long.

@@ -1,11 +1,13 @@
 //! The timeline as text: one line an event.
 
 use super::summary;
-use crate::model::{Dir, Event, EventKind, Flow, Loan, Sink, Tcp, Timestamp, Want, Ws};
+use crate::model::{
+    Dir, Event, EventKind, Flow, Loan, Severity, Sink, Tcp, Timestamp, Verdict, Want, Ws,
+};
 use std::io::{self, Write};
 
 /// Writes every event as one line: its id, seconds since the first packet, connection, direction,
-/// and what happened.
+/// and what happened. What could not be decided is left out.
 #[derive(Debug)]
 pub struct Text<W> {
     into: W,
@@ -33,6 +35,9 @@ impl<W: Write> Sink for Text<W> {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        if matches!(&event.kind, EventKind::Finding(it) if it.verdict == Verdict::Undecidable) {
+            return Ok(());
+        }
         let start = *self.start.get_or_insert(event.time);
         let seconds = event.time.since(start) as f64 / 1e9;
         let arrow = match event.dir {
@@ -59,11 +64,17 @@ impl<W: Write> Sink for Text<W> {
 fn colour(event: &Event) -> &'static str {
     match (&event.kind, event.dir) {
         (EventKind::Anomaly(_), _) => "\x1b[31m",
+        (EventKind::Finding(it), _) => match it.severity {
+            Severity::Error => "\x1b[1;31m",
+            Severity::Warning => "\x1b[33m",
+            Severity::Note => "\x1b[2m",
+        },
         (EventKind::Ws(Ws::Message(_)), Some(Dir::C2s)) => "\x1b[36m",
         (EventKind::Ws(Ws::Message(_)), _) => "\x1b[32m",
         (EventKind::Ws(Ws::Open(_) | Ws::Close(_)), _) => "\x1b[1m",
         (EventKind::Ws(Ws::Refused(_)), _) => "\x1b[33m",
         (EventKind::Ws(Ws::Frame(_)) | EventKind::Tcp(Tcp::Note(_)), _) => "\x1b[2m",
+        (EventKind::Insight(_), _) => "\x1b[2m",
         (EventKind::Http(_) | EventKind::Tcp(_), _) => "",
     }
 }

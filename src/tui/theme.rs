@@ -67,6 +67,8 @@ impl Theme {
             (EventKind::Ws(Ws::Open(_) | Ws::Close(_)), _) => self.bold(),
             (EventKind::Ws(Ws::Refused(_)), _) => self.tint(Color::Yellow),
             (EventKind::Ws(Ws::Frame(_)) | EventKind::Tcp(Tcp::Note(_)), _) => self.dim(),
+            (EventKind::Finding(_), _) => self.tint(Color::Yellow),
+            (EventKind::Insight(_), _) => self.dim(),
             (EventKind::Http(_) | EventKind::Tcp(_), _) => self.plain(),
         }
     }

@@ -59,6 +59,7 @@ impl Sink for Keep {
     fn want(&self) -> Want {
         Want {
             joined: true,
+            unjudged: true,
             ..Want::default()
         }
     }

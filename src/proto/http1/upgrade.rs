@@ -55,8 +55,9 @@ pub fn agree(session: SessionId, request: Option<&Request>, response: &Response)
     let asked = |name| request.and_then(|request| joined(request.all(name)));
     let key = asked("sec-websocket-key");
     let accept = joined(response.all("sec-websocket-accept"));
-    let accept_ok = match (&key, &accept) {
-        (Some(key), Some(accept)) => Some(accept_value(key.as_bytes()) == *accept),
+    let accept_expected = key.as_ref().map(|key| accept_value(key.as_bytes()));
+    let accept_ok = match (&accept_expected, &accept) {
+        (Some(expected), Some(accept)) => Some(expected == accept),
         _ => None,
     };
     let offered = request
@@ -71,6 +72,7 @@ pub fn agree(session: SessionId, request: Option<&Request>, response: &Response)
         key,
         accept,
         accept_ok,
+        accept_expected,
         subprotocol: joined(response.all("sec-websocket-protocol")),
         subprotocols_offered: offered.flat_map(list).map(text).collect(),
         extensions: joined(response.all("sec-websocket-extensions")),

@@ -3,7 +3,7 @@
 use super::super::Step;
 use super::resync::Expect;
 use super::{Payload, WebSocket};
-use crate::model::{Cx, Dir, PacketNo, Span, What};
+use crate::model::{Cx, Dir, Kind, PacketNo, Span, What};
 
 /// Bytes that wait at most for a frame boundary to be proven in them.
 const WAITING: usize = 128 << 10;
@@ -18,7 +18,7 @@ impl WebSocket {
         side.control = None;
         if let Some(inflate) = &mut side.inflate {
             inflate.lose();
-            inflate.end_message();
+            inflate.end_message(Kind::Binary, true);
         }
         self.ending.hole(dir);
     }

@@ -1,9 +1,10 @@
 //! A message on its way: frames in, one payload out, with what is unknown of it.
 
-use crate::codec::inflate::Inflate;
+use super::deflate::Inflater;
 use crate::codec::{mask, utf8::Utf8};
 use crate::model::{
-    Cx, Dir, Kind, Loan, MaskingKey, Message, MessageRef, PacketNo, SessionId, Span, Want, What,
+    Cx, Dir, Inflated, Kind, Loan, MaskingKey, Message, MessageRef, PacketNo, SessionId, Span,
+    Want, What,
 };
 use std::ops::Range;
 
@@ -29,6 +30,7 @@ pub struct Assembly {
     cut: bool,
     /// Compressed, and from some point on not to be decoded.
     broken: bool,
+    inflated: Inflated,
 }
 
 /// Which bytes of a frame's payload these are.
@@ -54,6 +56,7 @@ impl Assembly {
             utf8: Utf8::default(),
             cut: false,
             broken: false,
+            inflated: Inflated::default(),
         }
     }
 
@@ -67,10 +70,17 @@ impl Assembly {
         &mut self,
         bytes: &[u8],
         masking: Masking,
-        inflate: Option<&mut Inflate>,
+        mut inflate: Option<&mut Inflater>,
         cx: &mut Cx<'_>,
     ) {
         self.wire_length += bytes.len() as u64;
+        if let Some(inflate) = inflate.as_deref_mut()
+            && self.of.kind.is_data()
+            && !self.compressed
+            && !cx.want.unjudged
+        {
+            inflate.plain(&unmasked(bytes, masking));
+        }
         match inflate {
             Some(inflate) if self.compressed => {
                 let plain = unmasked(bytes, masking);
@@ -86,14 +96,17 @@ impl Assembly {
     }
 
     /// Takes payload bytes that the capture lost.
-    pub fn lose(&mut self, len: u64, inflate: Option<&mut Inflate>, cx: &mut Cx<'_>) {
+    pub fn lose(&mut self, len: u64, inflate: Option<&mut Inflater>, cx: &mut Cx<'_>) {
         self.wire_length += len;
         match inflate {
             Some(inflate) if self.compressed => {
                 inflate.lose();
                 self.broken = true;
             }
-            _ => {
+            inflate => {
+                if let (Some(inflate), true) = (inflate, self.of.kind.is_data()) {
+                    inflate.spoil();
+                }
                 self.note_unknown(self.length..self.length + len);
                 self.length += len;
                 let room = self.room(cx);
@@ -107,11 +120,13 @@ impl Assembly {
     /// Ends it: what it was, and its payload.
     pub fn finish(
         &mut self,
-        inflate: Option<&mut Inflate>,
+        inflate: Option<&mut Inflater>,
         cx: &mut Cx<'_>,
     ) -> (Message, Loan<'_>) {
         if let (true, Some(inflate)) = (self.compressed, inflate) {
-            let ending = inflate.end_message().ending;
+            let (summary, inflated) = inflate.end_message(self.of.kind, self.utf8.is_valid());
+            let ending = summary.ending;
+            self.inflated = inflated;
             if !ending.is_complete() && !self.broken {
                 self.broken = true;
                 self.say_inflate(format!("the compressed data end too early: {ending:?}"), cx);
@@ -136,6 +151,7 @@ impl Assembly {
             frames: self.frames,
             length: self.length,
             wire_length: self.wire_length,
+            inflated: self.inflated,
         };
         (
             message,
@@ -146,7 +162,7 @@ impl Assembly {
         )
     }
 
-    fn inflate(&mut self, plain: &[u8], inflate: &mut Inflate, cx: &mut Cx<'_>) {
+    fn inflate(&mut self, plain: &[u8], inflate: &mut Inflater, cx: &mut Cx<'_>) {
         let result = inflate.feed(plain, &mut |piece| {
             let unknown = piece.unknown.iter().cloned();
             unknown.for_each(|range| self.note_unknown(range));

@@ -1,13 +1,13 @@
 //! WebSocket: frames, and the messages they make.   RFC 6455 section 5
 
 mod close;
+mod deflate;
 mod frame;
 mod loss;
 mod message;
 mod resync;
 
 use super::Step;
-use crate::codec::inflate::Inflate;
 use crate::model::{
     self, CloseCode, Cx, Deflate, Dir, End, EventKind, Input, Kind, Loan, Opcode, Open, PacketNo,
     Place, SessionId, Span, Trust, What, Ws,
@@ -15,6 +15,7 @@ use crate::model::{
 pub use resync::{Expect, Search, whole_frames};
 
 use close::Ending;
+use deflate::Inflater;
 use frame::Header;
 use message::{Assembly, Masking};
 
@@ -37,7 +38,7 @@ struct Side {
     data: Option<Box<Assembly>>,
     /// The control frame whose payload is coming.
     control: Option<Box<Assembly>>,
-    inflate: Option<Box<Inflate>>,
+    inflate: Option<Box<Inflater>>,
     /// Where the next frame begins is not known: it is being searched.
     lost: Option<Box<Search>>,
     /// A boundary was found again: from there on the frames are inferred.
@@ -74,7 +75,7 @@ impl Current {
 
 impl Side {
     /// The message that a frame's payload goes to, and what inflates it.
-    fn assembly(&mut self, belongs: Belongs) -> (Option<&mut Assembly>, Option<&mut Inflate>) {
+    fn assembly(&mut self, belongs: Belongs) -> (Option<&mut Assembly>, Option<&mut Inflater>) {
         let assembly = match belongs {
             Belongs::Data => self.data.as_deref_mut(),
             Belongs::Control => self.control.as_deref_mut(),
@@ -214,14 +215,15 @@ impl WebSocket {
 
     fn begin_message(&mut self, assembly: Assembly, cx: &mut Cx<'_>) {
         let dir = assembly.of.dir;
-        let bits = self.promised(dir).window_bits;
+        let (promised, may_compress) = (self.promised(dir), self.may_compress());
         let side = dir.of_mut(&mut self.sides);
         if !assembly.of.kind.is_data() {
             side.control = Some(Box::new(assembly));
             return;
         }
-        if assembly.compressed && side.inflate.is_none() {
-            let mut inflate = Inflate::new(bits);
+        // From the first message on, compressed or not: what a sender's window may hold is remembered.
+        if may_compress && side.inflate.is_none() {
+            let mut inflate = Inflater::new(promised, !cx.want.unjudged);
             if side.found {
                 inflate.lose_history();
             }
@@ -305,18 +307,14 @@ impl WebSocket {
     }
 
     fn end_message(&mut self, dir: Dir, mut assembly: Assembly, end: u64, cx: &mut Cx<'_>) {
-        let forgets = self.promised(dir).no_context_takeover;
         let span = Span::tcp(assembly.start, end - assembly.start);
         let place = Place {
             trust: self.trust(dir),
             ..Place::at(dir, span).from(assembly.first)
         };
         let side = dir.of_mut(&mut self.sides);
-        let mut inflate = side.inflate.as_deref_mut().filter(|_| assembly.compressed);
-        let (message, loan) = assembly.finish(inflate.as_deref_mut(), cx);
-        if let Some(inflate) = inflate.filter(|_| forgets) {
-            inflate.forget();
-        }
+        let inflate = side.inflate.as_deref_mut().filter(|_| assembly.compressed);
+        let (message, loan) = assembly.finish(inflate, cx);
         if message.kind == Kind::Close {
             let known = message.complete || loan.unknown.first().is_some_and(|r| r.start >= 2);
             let code = CloseCode::read(loan.bytes).filter(|_| known);

@@ -1,8 +1,8 @@
 //! An event in 64 bytes.
 
 use crate::model::{
-    ConnId, Dir, Event, EventId, EventKind, Frame, Kind, MaskingKey, Message, Opcode, PacketNo,
-    SessionId, Span, Timestamp, Trust, Ws,
+    ConnId, Dir, Event, EventId, EventKind, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
+    PacketNo, SessionId, Span, Timestamp, Trust, Ws,
 };
 
 /// A frame or a message, packed; whatever else happens is kept as it is, and pointed at.
@@ -276,6 +276,8 @@ fn unpack(kind: Kind, flags: u8, session: u32, frames: u32, length: u32, wire: u
         frames,
         length: length.into(),
         wire_length: wire.into(),
+        // Judged before it became a row.
+        inflated: Inflated::default(),
     }
 }
 

@@ -56,6 +56,7 @@ fn message(frames: u32, length: u64) -> Ws {
         frames,
         length,
         wire_length: 5,
+        inflated: crate::model::Inflated::default(),
     })
 }
 

@@ -128,6 +128,10 @@ fn show(name: &str, value: Value<'_>) -> Vec<(String, String)> {
         Value::Bool(yes) => if yes { "yes" } else { "no" }.into(),
         Value::Hex(number) => format!("{number:08x}"),
         Value::Octets(bytes) | Value::Base64(bytes) => escape(&String::from_utf8_lossy(bytes)),
+        Value::Packets(packets) => {
+            let packets: Vec<_> = packets.iter().map(ToString::to_string).collect();
+            packets.join(", ")
+        }
         Value::Texts([]) | Value::Words([]) => "none".into(),
         Value::Words(words) => words.join(", ").replace('_', " "),
         Value::Texts(texts) => escape(&texts.join(", ")),

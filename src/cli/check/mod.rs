@@ -1,0 +1,69 @@
+//! `wscope check`: what the rules say, grouped by session.
+
+mod docket;
+mod junit;
+mod sarif;
+mod text;
+
+use super::args::{Check, Common, Format};
+use super::{Done, progress, stdout};
+use docket::Docket;
+use std::io::{self, Write as _};
+use wscope::model::{Event, EventKind, Finding, Flow, Loan, Severity, Sink, Verdict, Want};
+use wscope::sink::{Jsonl, Only};
+
+/// Checks, and says whether an error was found.
+pub fn run(args: &Check, common: Common, found: &mut bool) -> Done {
+    let mut out = stdout();
+    let errors = match args.format {
+        Format::Json => {
+            let lines = Only::new(["finding", "ws.close"], Jsonl::new(&mut out))
+                .map_err(|word| anyhow::anyhow!("{word} is no kind of event"))?;
+            into(args, lines, found)?.0
+        }
+        Format::Text | Format::Junit | Format::Sarif => {
+            let (errors, docket) = into(args, Docket::default(), found)?;
+            match args.format {
+                Format::Junit => junit::write(&mut out, &docket)?,
+                Format::Sarif => sarif::write(&mut out, &docket, &args.captures.files)?,
+                _ => text::write(&mut out, &docket, args.verbose, common.colour())?,
+            }
+            errors
+        }
+    };
+    out.flush()?;
+    Ok(errors)
+}
+
+fn into<S: Sink>(
+    args: &Check,
+    sink: S,
+    found: &mut bool,
+) -> anyhow::Result<(Vec<wscope::Error>, S)> {
+    let mut watch = Watch { sink, found };
+    let errors = progress::run(&args.captures, &mut watch)?.errors;
+    Ok((errors, watch.sink))
+}
+
+/// Notes whether an error was found.
+struct Watch<'a, S> {
+    sink: S,
+    found: &'a mut bool,
+}
+
+impl<S: Sink> Sink for Watch<'_, S> {
+    fn want(&self) -> Want {
+        self.sink.want()
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        if let EventKind::Finding(finding) = &event.kind {
+            *self.found |= fails(finding) && finding.severity == Severity::Error;
+        }
+        self.sink.event(event, flow, loan)
+    }
+}
+
+fn fails(finding: &Finding) -> bool {
+    finding.verdict == Verdict::Fail
+}

@@ -1,0 +1,574 @@
+//! Asks the rules about everything that happens, and puts their answers on the timeline.
+
+use super::history::{Asked, At, History};
+use super::others::Others;
+use super::{Check, GB, Needs, Note, Rule, Scene, fields, rules};
+use crate::model::{
+    Anomaly, ConnId, Dir, Event, EventKind, Finding, Flow, Http, Kind, Loan, MessageRef,
+    Note as TcpNote, Piece, Place, Request, Response, Severity, Sink, Tcp, Trust, Verdict, Want,
+    What, Ws,
+};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io;
+
+/// A sink that passes everything on, remembers what happened, and adds what the rules say of it.
+///
+/// In one place it holds back what cannot be decided: where the capture lost what a rule needs, the
+/// rule is not asked, and the verdict is `undecidable`, said once for each session, side and rule at
+/// the end of the connection.
+#[derive(Debug)]
+pub struct Judge<S> {
+    sink: S,
+    table: Table,
+    conns: HashMap<ConnId, Box<Case>>,
+    others: Others,
+    said: VecDeque<(Place, EventKind)>,
+}
+
+/// The rules, by what they look at.
+#[derive(Debug)]
+struct Table {
+    request: Vec<&'static Rule>,
+    answer: Vec<&'static Rule>,
+    open: Vec<&'static Rule>,
+    frame: Vec<&'static Rule>,
+    message: Vec<&'static Rule>,
+    end: Vec<&'static Rule>,
+}
+
+/// A connection: its history, and what was said of it.
+#[derive(Debug)]
+struct Case {
+    flow: Flow,
+    history: History,
+    /// How often a rule was found broken, by side.
+    told: BTreeMap<(u16, Dir), u32>,
+    /// What waits for the end: a byte of the other direction may turn out to be missing.
+    held: Vec<(&'static Rule, Dir, Note, At)>,
+    /// Rules that could not be decided, by side, and why.
+    open: BTreeMap<(u16, Dir), (&'static Rule, &'static str)>,
+}
+
+/// How often a finding of this severity is repeated for one session and side.
+fn repeats(severity: Severity) -> u32 {
+    match severity {
+        Severity::Error => 10,
+        Severity::Warning => 3,
+        Severity::Note => 1,
+    }
+}
+
+impl<S: Sink> Judge<S> {
+    /// Judges everything on its way to this sink.
+    pub fn new(sink: S) -> Self {
+        Self {
+            sink,
+            table: Table::new(),
+            conns: HashMap::new(),
+            others: Others::default(),
+            said: VecDeque::new(),
+        }
+    }
+
+    /// The sink behind.
+    pub fn inner(&self) -> &S {
+        &self.sink
+    }
+
+    /// The sink behind.
+    pub fn into_inner(self) -> S {
+        self.sink
+    }
+
+    fn look(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) {
+        let begins = matches!(
+            event.kind,
+            EventKind::Tcp(Tcp::Open(_)) | EventKind::Http(_) | EventKind::Ws(_)
+        );
+        let case = match self.conns.get_mut(&event.conn) {
+            Some(case) => case,
+            None if begins => self
+                .conns
+                .entry(event.conn)
+                .or_insert_with(|| Case::new(*flow)),
+            None => return,
+        };
+        case.flow = *flow;
+        let mut bench = Bench {
+            case,
+            others: &mut self.others,
+            said: &mut self.said,
+            table: &self.table,
+            event,
+            at: At::of(event),
+        };
+        match (&event.kind, event.dir) {
+            (EventKind::Tcp(tcp), dir) => bench.tcp(tcp, dir),
+            (EventKind::Http(Http::Request(request)), _) => bench.request(request),
+            (EventKind::Http(Http::Response(response)), _) => bench.response(response),
+            (EventKind::Ws(ws), dir) => bench.ws(ws, dir, loan),
+            (EventKind::Anomaly(anomaly), dir) => bench.anomaly(anomaly, dir),
+            (EventKind::Finding(_) | EventKind::Insight(_), _) => {}
+        }
+    }
+}
+
+impl<S: Sink> Sink for Judge<S> {
+    fn want(&self) -> Want {
+        self.sink.want()
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        self.sink.event(event, flow, loan)?;
+        self.look(event, flow, loan);
+        Ok(())
+    }
+
+    fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) -> io::Result<()> {
+        self.sink.part(of, at, loan)
+    }
+
+    fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        self.sink.stream(piece)
+    }
+
+    fn over(&mut self, conn: ConnId) {
+        self.sink.over(conn);
+        self.others.over(conn);
+        if let Some(mut case) = self.conns.remove(&conn) {
+            case.end(conn, &self.table, &mut self.others, &mut self.said);
+        }
+    }
+
+    fn more(&mut self) -> Option<(Place, EventKind)> {
+        self.said.pop_front().or_else(|| self.sink.more())
+    }
+}
+
+impl Table {
+    fn new() -> Self {
+        let those =
+            |wanted: fn(&Check) -> bool| rules().filter(|rule| wanted(&rule.check)).collect();
+        Self {
+            request: those(|check| matches!(check, Check::Request(_) | Check::Extensions(_))),
+            answer: those(|check| matches!(check, Check::Answer(_) | Check::Extensions(_))),
+            open: those(|check| matches!(check, Check::Open(_))),
+            frame: those(|check| matches!(check, Check::Frame(_))),
+            message: those(|check| matches!(check, Check::Message(..))),
+            end: those(|check| matches!(check, Check::End(_))),
+        }
+    }
+}
+
+/// One event before the judge.
+struct Bench<'a> {
+    case: &'a mut Case,
+    others: &'a mut Others,
+    said: &'a mut VecDeque<(Place, EventKind)>,
+    table: &'a Table,
+    event: &'a Event,
+    at: At,
+}
+
+impl Bench<'_> {
+    fn tcp(&mut self, tcp: &Tcp, dir: Option<Dir>) {
+        let history = &mut self.case.history;
+        match (tcp, dir) {
+            (Tcp::Open(open), _) => history.rtt = open.initial_rtt,
+            (Tcp::Close(close), _) => history.tcp_close = Some(*close),
+            (Tcp::Note(TcpNote::Fin), Some(dir)) => {
+                dir.of_mut(&mut history.fins).get_or_insert(self.at);
+            }
+            (Tcp::Note(TcpNote::Rst), Some(dir)) => {
+                history.reset.get_or_insert((dir, self.at));
+            }
+            (Tcp::Note(_), _) => {}
+        }
+    }
+
+    /// Asks these rules about the event, where what they need was seen.
+    fn ask(
+        &mut self,
+        rules: &[&'static Rule],
+        dir: Dir,
+        mut check: impl FnMut(&Check, &Scene<'_>) -> Option<Note>,
+        missing: impl Fn(&Rule, &History) -> Option<&'static str>,
+    ) {
+        for &rule in rules {
+            // An answer may show what the client did.
+            let dir = match (rule.by.means(dir), &rule.check) {
+                (true, _) => dir,
+                (false, Check::Answer(_)) => dir.flip(),
+                (false, _) => continue,
+            };
+            let history = &self.case.history;
+            if rule.needs.has(Needs::DEFLATE) && !deflates(history) {
+                continue;
+            }
+            if let Some(why) = missing(rule, history) {
+                self.case.undecided(rule, dir, why);
+                continue;
+            }
+            let scene = Scene {
+                history,
+                others: self.others,
+                dir,
+                at: self.at,
+                conn: self.event.conn,
+                flow: &self.case.flow,
+            };
+            let Some(note) = check(&rule.check, &scene) else {
+                continue;
+            };
+            // A lost byte at the end of what was seen shows later than what answers it.
+            if rule.needs.has(GB) {
+                self.case.hold(rule, dir, note, self.at);
+            } else {
+                self.case.record(rule, dir, note, self.at, self.said);
+            }
+        }
+    }
+
+    fn request(&mut self, request: &Request) {
+        let asks = fields::asks(request);
+        let mut asked = Asked {
+            at: self.at,
+            request: asks.then(|| Box::new(request.clone())),
+            faults: Vec::new(),
+        };
+        if asks {
+            let table = self.table;
+            let offers = fields::joined(request.all("sec-websocket-extensions"))
+                .and_then(|value| fields::extensions(&value).ok())
+                .unwrap_or_default();
+            let before = self.said.len();
+            self.ask(
+                &table.request,
+                Dir::C2s,
+                |check, scene| match check {
+                    Check::Request(check) => check(request, scene),
+                    Check::Extensions(check) => check(&offers, scene),
+                    _ => None,
+                },
+                |_, history| heads_missing(&[history.side(Dir::C2s).hole]),
+            );
+            let faults = self
+                .said
+                .iter()
+                .skip(before)
+                .filter_map(|(_, kind)| match kind {
+                    EventKind::Finding(finding) if finding.severity == Severity::Error => {
+                        Some(finding.rule)
+                    }
+                    _ => None,
+                });
+            asked.faults.extend(faults);
+            let key = request.all("sec-websocket-key").next();
+            self.others
+                .asked(self.event.conn, &self.case.flow, key, self.at.time);
+        }
+        self.case.history.asked.push_back(asked);
+    }
+
+    fn response(&mut self, response: &Response) {
+        if matches!(response.status, 100 | 102..=199) {
+            return;
+        }
+        let asked = self.case.history.asked.pop_front();
+        let asks = asked.as_ref().is_some_and(|asked| asked.request.is_some());
+        self.case.history.request = asked.map(Box::new);
+        if !asks {
+            return;
+        }
+        let table = self.table;
+        let selected = super::answer::selected(response).unwrap_or_default();
+        self.ask(
+            &table.answer,
+            Dir::S2c,
+            |check, scene| match check {
+                Check::Answer(check) => check(response, scene),
+                Check::Extensions(check) => check(&selected, scene),
+                _ => None,
+            },
+            |_, history| heads_missing(&history.sides.each_ref().map(|side| side.hole)),
+        );
+        let key = self
+            .case
+            .history
+            .request()
+            .and_then(|it| it.all("sec-websocket-key").next());
+        self.others.answered(self.event.conn, key, self.at.time);
+    }
+
+    fn ws(&mut self, ws: &Ws, dir: Option<Dir>, loan: Loan<'_>) {
+        let table = self.table;
+        match (ws, dir) {
+            (Ws::Open(open), _) => {
+                let history = &mut self.case.history;
+                history.session = Some(open.session);
+                history.inferred = open.inferred || self.event.trust == Trust::Inferred;
+                self.ask(
+                    &table.open,
+                    Dir::S2c,
+                    |check, scene| match check {
+                        Check::Open(check) => check(open, scene),
+                        _ => None,
+                    },
+                    |_, history| inferred(history),
+                );
+                self.case.history.open = Some((open.clone(), self.at));
+            }
+            (Ws::Frame(frame), Some(dir)) => {
+                let doubt = self.event.trust == Trust::Inferred;
+                self.ask(
+                    &table.frame,
+                    dir,
+                    |check, scene| match check {
+                        Check::Frame(check) => check(frame, scene),
+                        _ => None,
+                    },
+                    |rule, history| streams_missing(rule, dir, history, doubt),
+                );
+                self.case.history.frame(dir, frame, self.at);
+            }
+            (Ws::Message(message), Some(dir)) => {
+                let doubt = self.event.trust == Trust::Inferred;
+                self.ask(
+                    &table.message,
+                    dir,
+                    |check, scene| match check {
+                        Check::Message(check) => check(message, loan.bytes, scene),
+                        _ => None,
+                    },
+                    |rule, history| {
+                        let lost =
+                            !message.complete && (history.side(dir).hole || !message.compressed);
+                        lost.then_some(LOST)
+                            .or_else(|| streams_missing(rule, dir, history, doubt))
+                    },
+                );
+                self.case.history.message(dir, message, loan.bytes, self.at);
+                if message.kind == Kind::Close {
+                    self.case.history.last = Some(self.at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn anomaly(&mut self, anomaly: &Anomaly, dir: Option<Dir>) {
+        let sides = &mut self.case.history.sides;
+        let dirs = match (anomaly.what, dir) {
+            // From here on nothing of the connection is read any more.
+            (What::Malformed, _) | (_, None) => Dir::BOTH.to_vec(),
+            (_, Some(dir)) => vec![dir],
+        };
+        // A copy that stops at its limit has no length: no byte of the stream is missing.
+        let limit = anomaly.what == What::Limit && self.event.span.len > 0;
+        let boundary = matches!(
+            anomaly.what,
+            What::Boundary | What::Malformed | What::Conflict | What::Late
+        );
+        let hole = matches!(anomaly.what, What::Gap | What::Truncated | What::Fragment);
+        for dir in dirs {
+            let side = dir.of_mut(sides);
+            side.lost |= boundary || limit;
+            side.hole |= boundary || limit || hole;
+        }
+    }
+}
+
+const LOST: &str = "the capture lost bytes of this direction";
+const OTHER_LOST: &str = "the capture lost bytes of the other direction";
+const NO_HANDSHAKE: &str = "the opening handshake was not captured";
+const TAIL: &str = "a reset leaves open what this side had sent last";
+const OTHER_TAIL: &str = "a reset leaves open what the other side had sent last";
+const NO_END: &str = "the end of the connection was not captured";
+
+fn heads_missing(holes: &[bool]) -> Option<&'static str> {
+    holes.contains(&true).then_some(LOST)
+}
+
+fn inferred(history: &History) -> Option<&'static str> {
+    history.inferred.then_some(NO_HANDSHAKE)
+}
+
+/// What a rule about frames needs and the capture does not have.
+fn streams_missing(rule: &Rule, dir: Dir, history: &History, doubt: bool) -> Option<&'static str> {
+    let needs = rule.needs;
+    if let Some(why) = inferred(history) {
+        return Some(why);
+    }
+    if doubt || needs.has(Needs::NO_GAP) && history.side(dir).lost {
+        return Some(LOST);
+    }
+    (needs.has(Needs::BOTH) && history.side(dir.flip()).lost).then_some(OTHER_LOST)
+}
+
+/// What a rule about a whole session needs and the capture does not have.
+fn end_missing(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str> {
+    let needs = rule.needs;
+    let ended = !needs.has(Needs::END) || history.ended();
+    let tail = |dir| !needs.has(Needs::END) || history.tail_known(dir);
+    streams_missing(rule, dir, history, false).or(match () {
+        () if !ended => Some(NO_END),
+        () if needs.has(Needs::NO_GAP) && !tail(dir) => Some(TAIL),
+        () if needs.has(Needs::BOTH) && !tail(dir.flip()) => Some(OTHER_TAIL),
+        () => None,
+    })
+}
+
+fn deflates(history: &History) -> bool {
+    let agreed = history.open.as_ref().and_then(|(open, _)| open.deflate);
+    agreed.is_some()
+}
+
+impl Case {
+    fn new(flow: Flow) -> Box<Self> {
+        Box::new(Self {
+            flow,
+            history: History::default(),
+            told: BTreeMap::new(),
+            held: Vec::new(),
+            open: BTreeMap::new(),
+        })
+    }
+
+    fn undecided(&mut self, rule: &'static Rule, dir: Dir, why: &'static str) {
+        self.open.entry((rule.number, dir)).or_insert((rule, why));
+    }
+
+    fn hold(&mut self, rule: &'static Rule, dir: Dir, note: Note, at: At) {
+        let same = |&&(other, side, ..): &&(&Rule, Dir, Note, At)| {
+            other.number == rule.number && side == dir
+        };
+        let count = self.held.iter().filter(same).count();
+        if count < repeats(rule.severity) as usize {
+            self.held.push((rule, dir, note, at));
+        }
+    }
+
+    fn record(
+        &mut self,
+        rule: &'static Rule,
+        dir: Dir,
+        note: Note,
+        at: At,
+        said: &mut VecDeque<(Place, EventKind)>,
+    ) {
+        let mut text = note.text;
+        let told = self.told.entry((rule.number, dir)).or_default();
+        *told += 1;
+        let limit = repeats(rule.severity);
+        if *told > limit {
+            return;
+        }
+        if *told == limit && limit > 1 {
+            text.push_str("; what comes after this is not listed");
+        }
+        let at = note.at.unwrap_or(at);
+        let breach = &mut dir.of_mut(&mut self.history.sides).breach;
+        if rule.severity == Severity::Error && self.history.session.is_some() {
+            breach.get_or_insert((at, rule.id));
+        }
+        self.say(rule, dir, Verdict::Fail, text, Some(at), said);
+    }
+
+    fn say(
+        &self,
+        rule: &'static Rule,
+        dir: Dir,
+        verdict: Verdict,
+        text: String,
+        at: Option<At>,
+        said: &mut VecDeque<(Place, EventKind)>,
+    ) {
+        let finding = Finding {
+            rule: rule.id,
+            number: rule.number,
+            severity: rule.severity,
+            verdict,
+            session: self.history.session,
+            side: dir,
+            section: rule.section,
+            text,
+            cause: rule.cause,
+            packets: at.map(|at| [at.first, at.packet]),
+        };
+        let place = match at {
+            Some(at) => Place {
+                about: Some(at.id),
+                ..Place::at(dir, at.span).from(at.first)
+            },
+            None => Place {
+                dir: Some(dir),
+                ..Place::default()
+            },
+        };
+        said.push_back((place, EventKind::Finding(Box::new(finding))));
+    }
+
+    /// Nothing more comes: asks what only the end can answer, and says what cannot be decided.
+    fn end(
+        &mut self,
+        conn: ConnId,
+        table: &Table,
+        others: &mut Others,
+        said: &mut VecDeque<(Place, EventKind)>,
+    ) {
+        if self.history.session.is_some() {
+            for (rule, dir, note, at) in std::mem::take(&mut self.held) {
+                match self.history.side(dir.flip()).lost {
+                    true => self.undecided(rule, dir, OTHER_LOST),
+                    false => self.record(rule, dir, note, at, said),
+                }
+            }
+            let at = self.history.open.as_ref().map(|(_, at)| *at);
+            for dir in Dir::BOTH {
+                self.never_seen(table, dir);
+                for &rule in table.end.iter().filter(|rule| rule.by.means(dir)) {
+                    let Some(at) = self.history.last.or(at) else {
+                        continue;
+                    };
+                    if let Some(why) = end_missing(rule, dir, &self.history) {
+                        self.undecided(rule, dir, why);
+                        continue;
+                    }
+                    let Check::End(check) = rule.check else {
+                        continue;
+                    };
+                    let scene = Scene {
+                        history: &self.history,
+                        others,
+                        dir,
+                        at,
+                        conn,
+                        flow: &self.flow,
+                    };
+                    if let Some(note) = check(&scene) {
+                        self.record(rule, dir, note, at, said);
+                    }
+                }
+            }
+            super::close::remember(&self.history, &self.flow, others);
+        }
+        for (&(number, dir), &(rule, why)) in &self.open {
+            if !self.told.contains_key(&(number, dir)) {
+                self.say(rule, dir, Verdict::Undecidable, why.to_owned(), None, said);
+            }
+        }
+    }
+
+    /// Frames of this direction may have been lost: what was never seen cannot be judged.
+    fn never_seen(&mut self, table: &Table, dir: Dir) {
+        if !self.history.side(dir).lost {
+            return;
+        }
+        let those = table.frame.iter().chain(&table.message);
+        for rule in those.filter(|rule| rule.by.means(dir)) {
+            if !rule.needs.has(Needs::DEFLATE) || deflates(&self.history) {
+                self.undecided(rule, dir, LOST);
+            }
+        }
+    }
+}

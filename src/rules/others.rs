@@ -1,0 +1,93 @@
+//! What happened in other connections: keys that were used, handshakes that wait, ends.
+
+use crate::model::{ConnId, Endpoint, Flow, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+/// Every connection of the capture, as far as the rules ask.
+#[derive(Debug, Default)]
+pub struct Others {
+    /// Who used a key first, and when that handshake was answered.
+    keys: HashMap<Box<[u8]>, (ConnId, Option<Timestamp>)>,
+    /// Handshakes without an answer.
+    waiting: BTreeMap<ConnId, (Flow, Timestamp)>,
+    /// How a client fared with a server.
+    pairs: HashMap<(IpAddr, Endpoint), Pair>,
+}
+
+/// One client address and one server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pair {
+    /// When the last session ended abnormally.
+    pub cut: Option<Timestamp>,
+    /// Reconnections in a row, each within a second of an abnormal end.
+    pub hasty: u32,
+    /// The shortest silence, nanoseconds, after which a session was cut.
+    pub silence: Option<i64>,
+}
+
+impl Others {
+    pub fn asked(&mut self, conn: ConnId, flow: &Flow, key: Option<&[u8]>, time: Timestamp) {
+        if let Some(key) = key {
+            self.keys.entry(key.into()).or_insert((conn, None));
+        }
+        self.waiting.insert(conn, (*flow, time));
+        let pair = self.pairs.entry((flow.client.ip, flow.server)).or_default();
+        match pair.cut.take() {
+            Some(cut) if time.since(cut) < 1_000_000_000 => pair.hasty += 1,
+            _ => pair.hasty = 0,
+        }
+    }
+
+    pub fn answered(&mut self, conn: ConnId, key: Option<&[u8]>, time: Timestamp) {
+        self.waiting.remove(&conn);
+        if let Some((user, answered)) = key.and_then(|key| self.keys.get_mut(key))
+            && *user == conn
+        {
+            *answered = Some(time);
+        }
+    }
+
+    /// The connection gave no answer and never will.
+    pub fn over(&mut self, conn: ConnId) {
+        self.waiting.remove(&conn);
+    }
+
+    /// The session was cut: neither side said close.
+    pub fn cut(&mut self, flow: &Flow, time: Timestamp, silence: Option<i64>) {
+        let pair = self.pairs.entry((flow.client.ip, flow.server)).or_default();
+        pair.cut = Some(time);
+        if let Some(silence) = silence {
+            pair.silence = Some(pair.silence.map_or(silence, |before| before.min(silence)));
+        }
+    }
+
+    /// Another connection had used this key, and had its answer before this time. While it still
+    /// waited, this may be the same request on its way through a proxy.
+    pub fn used(&self, key: &[u8], conn: ConnId, time: Timestamp) -> Option<ConnId> {
+        let &(user, answered) = self.keys.get(key)?;
+        (user != conn && answered.is_some_and(|answered| answered < time)).then_some(user)
+    }
+
+    /// Handshakes of the same client with the same server that began after this time and wait.
+    pub fn waiting(&self, flow: &Flow, conn: ConnId, since: Timestamp) -> usize {
+        let same = |other: &Flow| other.client.ip == flow.client.ip && other.server == flow.server;
+        self.waiting
+            .iter()
+            .filter(|&(&other, (flow, time))| other != conn && same(flow) && *time >= since)
+            .count()
+    }
+
+    /// Whether a session of this pair was cut less than a second before.
+    pub fn is_hasty(&self, flow: &Flow, time: Timestamp) -> bool {
+        let cut = self.pair(flow).cut;
+        cut.is_some_and(|cut| (0..1_000_000_000).contains(&time.since(cut)))
+    }
+
+    pub fn pair(&self, flow: &Flow) -> Pair {
+        self.pairs
+            .get(&(flow.client.ip, flow.server))
+            .copied()
+            .unwrap_or_default()
+    }
+}
