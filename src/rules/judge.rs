@@ -299,7 +299,7 @@ impl Bench<'_> {
                     },
                     |_, history| missing::inferred(history),
                 );
-                self.case.history.open = Some((open.clone(), self.at));
+                self.case.history.open(open, self.at);
             }
             (Ws::Frame(frame), Some(dir)) => {
                 let doubt = self.event.trust == Trust::Inferred;
