@@ -39,6 +39,7 @@ pub struct History {
     pub request: Option<Box<Asked>>,
     pub session: Option<SessionId>,
     pub open: Option<(Box<Open>, At)>,
+    claims: Option<u8>,
     /// The handshake, or a part of it, was not captured.
     pub inferred: bool,
     pub sides: [Side; 2],
@@ -83,6 +84,9 @@ pub struct Side {
     pub close: Option<Sent>,
     /// Pings that were not answered yet, the oldest first.
     pub pings: VecDeque<Ping>,
+    /// When it pinged last, and the shortest time between two pings, nanoseconds.
+    pub pinged: Option<Timestamp>,
+    pub ping_period: Option<i64>,
     /// A pong that matches no ping though some were waiting.
     pub odd_pong: Option<At>,
     /// Pings and pongs of this side, by WebSocket and by the application.
@@ -173,24 +177,26 @@ impl History {
             .min_by_key(|(_, at)| (at.packet, at.id))
     }
 
-    /// Which of RSV1 to RSV3 (4, 2, 1) an agreed extension may use; none where it is not known.
+    /// Which of RSV1 to RSV3 (4, 2, 1) an agreed extension may use; all, where that is not known.
     pub fn claimed(&self) -> u8 {
-        let Some((open, _)) = &self.open else {
-            return 7;
-        };
-        let Some(extensions) = &open.extensions else {
-            return 0;
-        };
+        self.claims.unwrap_or(7)
+    }
+
+    /// Takes what both agreed on.
+    pub fn open(&mut self, open: &Open, at: At) {
+        let extensions = open.extensions.as_deref().unwrap_or_default();
         let known = super::fields::extensions(extensions.as_bytes());
         let foreign = known
             .iter()
             .flatten()
             .any(|it| !it.name.eq_ignore_ascii_case(b"permessage-deflate"));
-        match (known.is_err() || foreign, open.deflate) {
+        let unclear = known.is_err() && !extensions.is_empty();
+        self.claims = Some(match (unclear || foreign, open.deflate) {
             (true, _) => 7,
             (false, Some(_)) => 4,
             (false, None) => 0,
-        }
+        });
+        self.open = Some((Box::new(open.clone()), at));
     }
 
     pub fn frame(&mut self, dir: Dir, frame: &Frame, at: At) {
@@ -253,6 +259,10 @@ impl History {
             Kind::Ping => {
                 let side = dir.of_mut(&mut self.sides);
                 side.ws_ping = true;
+                if let Some(last) = side.pinged.replace(at.time) {
+                    let period = at.time.since(last);
+                    side.ping_period = Some(side.ping_period.map_or(period, |it| it.min(period)));
+                }
                 if side.pings.len() == KEPT {
                     side.pings.pop_front();
                 }

@@ -1,14 +1,15 @@
 //! Asks the rules about everything that happens, and puts their answers on the timeline.
 
+use super::case::Case;
 use super::history::{Asked, At, History};
+use super::missing;
 use super::others::Others;
 use super::{Check, GB, Needs, Note, Rule, Scene, fields, rules};
 use crate::model::{
-    Anomaly, ConnId, Dir, Event, EventKind, Finding, Flow, Http, Kind, Loan, MessageRef,
-    Note as TcpNote, Piece, Place, Request, Response, Severity, Sink, Tcp, Trust, Verdict, Want,
-    What, Ws,
+    Anomaly, ConnId, Dir, Event, EventKind, Flow, Http, Kind, Loan, MessageRef, Note as TcpNote,
+    Piece, Place, Request, Response, Severity, Sink, Tcp, Trust, Want, What, Ws,
 };
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 
 /// A sink that passes everything on, remembers what happened, and adds what the rules say of it.
@@ -27,35 +28,13 @@ pub struct Judge<S> {
 
 /// The rules, by what they look at.
 #[derive(Debug)]
-struct Table {
+pub struct Table {
     request: Vec<&'static Rule>,
     answer: Vec<&'static Rule>,
     open: Vec<&'static Rule>,
-    frame: Vec<&'static Rule>,
-    message: Vec<&'static Rule>,
-    end: Vec<&'static Rule>,
-}
-
-/// A connection: its history, and what was said of it.
-#[derive(Debug)]
-struct Case {
-    flow: Flow,
-    history: History,
-    /// How often a rule was found broken, by side.
-    told: BTreeMap<(u16, Dir), u32>,
-    /// What waits for the end: a byte of the other direction may turn out to be missing.
-    held: Vec<(&'static Rule, Dir, Note, At)>,
-    /// Rules that could not be decided, by side, and why.
-    open: BTreeMap<(u16, Dir), (&'static Rule, &'static str)>,
-}
-
-/// How often a finding of this severity is repeated for one session and side.
-fn repeats(severity: Severity) -> u32 {
-    match severity {
-        Severity::Error => 10,
-        Severity::Warning => 3,
-        Severity::Note => 1,
-    }
+    pub frame: Vec<&'static Rule>,
+    pub message: Vec<&'static Rule>,
+    pub end: Vec<&'static Rule>,
 }
 
 impl<S: Sink> Judge<S> {
@@ -202,7 +181,7 @@ impl Bench<'_> {
                 (false, _) => continue,
             };
             let history = &self.case.history;
-            if rule.needs.has(Needs::DEFLATE) && !deflates(history) {
+            if rule.needs.has(Needs::DEFLATE) && !missing::deflates(history) {
                 continue;
             }
             if let Some(why) = missing(rule, history) {
@@ -250,7 +229,7 @@ impl Bench<'_> {
                     Check::Extensions(check) => check(&offers, scene),
                     _ => None,
                 },
-                |_, history| heads_missing(&[history.side(Dir::C2s).hole]),
+                |_, history| missing::in_heads(&[history.side(Dir::C2s).hole]),
             );
             let faults = self
                 .said
@@ -267,7 +246,11 @@ impl Bench<'_> {
             self.others
                 .asked(self.event.conn, &self.case.flow, key, self.at.time);
         }
-        self.case.history.asked.push_back(asked);
+        let waiting = &mut self.case.history.asked;
+        if waiting.len() == WAITING {
+            waiting.pop_front();
+        }
+        waiting.push_back(asked);
     }
 
     fn response(&mut self, response: &Response) {
@@ -290,7 +273,7 @@ impl Bench<'_> {
                 Check::Extensions(check) => check(&selected, scene),
                 _ => None,
             },
-            |_, history| heads_missing(&history.sides.each_ref().map(|side| side.hole)),
+            |_, history| missing::in_heads(&history.sides.each_ref().map(|side| side.hole)),
         );
         let key = self
             .case
@@ -314,9 +297,9 @@ impl Bench<'_> {
                         Check::Open(check) => check(open, scene),
                         _ => None,
                     },
-                    |_, history| inferred(history),
+                    |_, history| missing::inferred(history),
                 );
-                self.case.history.open = Some((open.clone(), self.at));
+                self.case.history.open(open, self.at);
             }
             (Ws::Frame(frame), Some(dir)) => {
                 let doubt = self.event.trust == Trust::Inferred;
@@ -327,7 +310,7 @@ impl Bench<'_> {
                         Check::Frame(check) => check(frame, scene),
                         _ => None,
                     },
-                    |rule, history| streams_missing(rule, dir, history, doubt),
+                    |rule, history| missing::in_streams(rule, dir, history, doubt),
                 );
                 self.case.history.frame(dir, frame, self.at);
             }
@@ -343,8 +326,8 @@ impl Bench<'_> {
                     |rule, history| {
                         let lost =
                             !message.complete && (history.side(dir).hole || !message.compressed);
-                        lost.then_some(LOST)
-                            .or_else(|| streams_missing(rule, dir, history, doubt))
+                        lost.then_some(missing::LOST)
+                            .or_else(|| missing::in_streams(rule, dir, history, doubt))
                     },
                 );
                 self.case.history.message(dir, message, loan.bytes, self.at);
@@ -378,197 +361,5 @@ impl Bench<'_> {
     }
 }
 
-const LOST: &str = "the capture lost bytes of this direction";
-const OTHER_LOST: &str = "the capture lost bytes of the other direction";
-const NO_HANDSHAKE: &str = "the opening handshake was not captured";
-const TAIL: &str = "a reset leaves open what this side had sent last";
-const OTHER_TAIL: &str = "a reset leaves open what the other side had sent last";
-const NO_END: &str = "the end of the connection was not captured";
-
-fn heads_missing(holes: &[bool]) -> Option<&'static str> {
-    holes.contains(&true).then_some(LOST)
-}
-
-fn inferred(history: &History) -> Option<&'static str> {
-    history.inferred.then_some(NO_HANDSHAKE)
-}
-
-/// What a rule about frames needs and the capture does not have.
-fn streams_missing(rule: &Rule, dir: Dir, history: &History, doubt: bool) -> Option<&'static str> {
-    let needs = rule.needs;
-    if let Some(why) = inferred(history) {
-        return Some(why);
-    }
-    if doubt || needs.has(Needs::NO_GAP) && history.side(dir).lost {
-        return Some(LOST);
-    }
-    (needs.has(Needs::BOTH) && history.side(dir.flip()).lost).then_some(OTHER_LOST)
-}
-
-/// What a rule about a whole session needs and the capture does not have.
-fn end_missing(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str> {
-    let needs = rule.needs;
-    let ended = !needs.has(Needs::END) || history.ended();
-    let tail = |dir| !needs.has(Needs::END) || history.tail_known(dir);
-    streams_missing(rule, dir, history, false).or(match () {
-        () if !ended => Some(NO_END),
-        () if needs.has(Needs::NO_GAP) && !tail(dir) => Some(TAIL),
-        () if needs.has(Needs::BOTH) && !tail(dir.flip()) => Some(OTHER_TAIL),
-        () => None,
-    })
-}
-
-fn deflates(history: &History) -> bool {
-    let agreed = history.open.as_ref().and_then(|(open, _)| open.deflate);
-    agreed.is_some()
-}
-
-impl Case {
-    fn new(flow: Flow) -> Box<Self> {
-        Box::new(Self {
-            flow,
-            history: History::default(),
-            told: BTreeMap::new(),
-            held: Vec::new(),
-            open: BTreeMap::new(),
-        })
-    }
-
-    fn undecided(&mut self, rule: &'static Rule, dir: Dir, why: &'static str) {
-        self.open.entry((rule.number, dir)).or_insert((rule, why));
-    }
-
-    fn hold(&mut self, rule: &'static Rule, dir: Dir, note: Note, at: At) {
-        let same = |&&(other, side, ..): &&(&Rule, Dir, Note, At)| {
-            other.number == rule.number && side == dir
-        };
-        let count = self.held.iter().filter(same).count();
-        if count < repeats(rule.severity) as usize {
-            self.held.push((rule, dir, note, at));
-        }
-    }
-
-    fn record(
-        &mut self,
-        rule: &'static Rule,
-        dir: Dir,
-        note: Note,
-        at: At,
-        said: &mut VecDeque<(Place, EventKind)>,
-    ) {
-        let mut text = note.text;
-        let told = self.told.entry((rule.number, dir)).or_default();
-        *told += 1;
-        let limit = repeats(rule.severity);
-        if *told > limit {
-            return;
-        }
-        if *told == limit && limit > 1 {
-            text.push_str("; what comes after this is not listed");
-        }
-        let at = note.at.unwrap_or(at);
-        let breach = &mut dir.of_mut(&mut self.history.sides).breach;
-        if rule.severity == Severity::Error && self.history.session.is_some() {
-            breach.get_or_insert((at, rule.id));
-        }
-        self.say(rule, dir, Verdict::Fail, text, Some(at), said);
-    }
-
-    fn say(
-        &self,
-        rule: &'static Rule,
-        dir: Dir,
-        verdict: Verdict,
-        text: String,
-        at: Option<At>,
-        said: &mut VecDeque<(Place, EventKind)>,
-    ) {
-        let finding = Finding {
-            rule: rule.id,
-            number: rule.number,
-            severity: rule.severity,
-            verdict,
-            session: self.history.session,
-            side: dir,
-            section: rule.section,
-            text,
-            cause: rule.cause,
-            packets: at.map(|at| [at.first, at.packet]),
-        };
-        let place = match at {
-            Some(at) => Place {
-                about: Some(at.id),
-                ..Place::at(dir, at.span).from(at.first)
-            },
-            None => Place {
-                dir: Some(dir),
-                ..Place::default()
-            },
-        };
-        said.push_back((place, EventKind::Finding(Box::new(finding))));
-    }
-
-    /// Nothing more comes: asks what only the end can answer, and says what cannot be decided.
-    fn end(
-        &mut self,
-        conn: ConnId,
-        table: &Table,
-        others: &mut Others,
-        said: &mut VecDeque<(Place, EventKind)>,
-    ) {
-        if self.history.session.is_some() {
-            for (rule, dir, note, at) in std::mem::take(&mut self.held) {
-                match self.history.side(dir.flip()).lost {
-                    true => self.undecided(rule, dir, OTHER_LOST),
-                    false => self.record(rule, dir, note, at, said),
-                }
-            }
-            let at = self.history.open.as_ref().map(|(_, at)| *at);
-            for dir in Dir::BOTH {
-                self.never_seen(table, dir);
-                for &rule in table.end.iter().filter(|rule| rule.by.means(dir)) {
-                    let Some(at) = self.history.last.or(at) else {
-                        continue;
-                    };
-                    if let Some(why) = end_missing(rule, dir, &self.history) {
-                        self.undecided(rule, dir, why);
-                        continue;
-                    }
-                    let Check::End(check) = rule.check else {
-                        continue;
-                    };
-                    let scene = Scene {
-                        history: &self.history,
-                        others,
-                        dir,
-                        at,
-                        conn,
-                        flow: &self.flow,
-                    };
-                    if let Some(note) = check(&scene) {
-                        self.record(rule, dir, note, at, said);
-                    }
-                }
-            }
-            super::close::remember(&self.history, &self.flow, others);
-        }
-        for (&(number, dir), &(rule, why)) in &self.open {
-            if !self.told.contains_key(&(number, dir)) {
-                self.say(rule, dir, Verdict::Undecidable, why.to_owned(), None, said);
-            }
-        }
-    }
-
-    /// Frames of this direction may have been lost: what was never seen cannot be judged.
-    fn never_seen(&mut self, table: &Table, dir: Dir) {
-        if !self.history.side(dir).lost {
-            return;
-        }
-        let those = table.frame.iter().chain(&table.message);
-        for rule in those.filter(|rule| rule.by.means(dir)) {
-            if !rule.needs.has(Needs::DEFLATE) || deflates(&self.history) {
-                self.undecided(rule, dir, LOST);
-            }
-        }
-    }
-}
+/// How many requests without an answer are remembered; a hole may hide answers.
+const WAITING: usize = 1024;

@@ -7,6 +7,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod answer;
+mod case;
 mod close;
 mod deflate;
 mod fields;
@@ -15,6 +16,7 @@ mod handshake;
 mod history;
 mod judge;
 mod message;
+mod missing;
 mod others;
 mod ping;
 

@@ -143,7 +143,18 @@ pub const RULES: &[Rule] = &[
         title: "Heartbeats come more often than something in between cuts silent connections",
         why: "Proxies and NAT forget connections that are silent for a while; 55, 60, 100 and 350 seconds are typical",
         cause: "A heartbeat period chosen without a look at the proxy's idle timeout",
-        check: Check::Not("it takes the ends of many connections, compared"),
+        check: Check::End(|scene| {
+            let period = scene.mine().ping_period?;
+            let silence = scene.others.pair(scene.flow).silence?;
+            (silence >= 5_000_000_000 && period > silence).then(|| {
+                note(format!(
+                    "the {} pings every {}, and a session with the same server was cut after {} of silence",
+                    scene.me(),
+                    seconds(period),
+                    seconds(silence)
+                ))
+            })
+        }),
     },
     Rule {
         number: 85,

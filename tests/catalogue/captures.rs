@@ -141,6 +141,15 @@ fn packets(name: &str) -> Vec<Kept> {
 
 /// Rule and side of everything that is said to be broken, with the connection's client port.
 fn fails(packets: &[Kept], lost: impl Fn(usize) -> bool) -> BTreeSet<(&'static str, Dir)> {
+    cut_fails(packets, lost, usize::MAX)
+}
+
+/// The same, with so many bytes of each packet.
+fn cut_fails(
+    packets: &[Kept],
+    lost: impl Fn(usize) -> bool,
+    snaplen: usize,
+) -> BTreeSet<(&'static str, Dir)> {
     let mut judge = Judge::new(Findings::default());
     let mut engine = Engine::new(Limits::default(), judge.want());
     for (nth, kept) in packets.iter().enumerate().filter(|(nth, _)| !lost(*nth)) {
@@ -149,7 +158,7 @@ fn fails(packets: &[Kept], lost: impl Fn(usize) -> bool) -> BTreeSet<(&'static s
             time: kept.time,
             link: kept.link,
             orig_len: kept.orig_len,
-            data: &kept.data,
+            data: kept.data.get(..snaplen).unwrap_or(&kept.data),
         };
         engine.packet(packet, &mut judge).unwrap();
     }
@@ -195,6 +204,36 @@ fn no_single_lost_packet_makes_a_breach() {
                 "{name} without packet {}: {new:?}",
                 lost + 1
             );
+        }
+    }
+}
+
+#[test]
+fn no_packet_cut_short_makes_a_breach() {
+    for name in LOSSY {
+        let packets = packets(name);
+        let whole = fails(&packets, |_| false);
+        for snaplen in [54, 66, 68, 72, 74, 80, 96, 128, 200, 300, 500] {
+            let found = cut_fails(&packets, |_| false, snaplen);
+            let new: Vec<_> = found.difference(&whole).collect();
+            assert!(new.is_empty(), "{name} cut to {snaplen} bytes: {new:?}");
+        }
+    }
+}
+
+#[test]
+fn no_late_beginning_and_no_early_end_makes_a_breach() {
+    for name in LOSSY.iter().filter(|name| !name.starts_with("lossy")) {
+        let packets = packets(name);
+        let whole = fails(&packets, |_| false);
+        for at in 0..packets.len() {
+            for (found, how) in [
+                (fails(&packets, |nth| nth < at), "from"),
+                (fails(&packets, |nth| nth >= at), "before"),
+            ] {
+                let new: Vec<_> = found.difference(&whole).collect();
+                assert!(new.is_empty(), "{name} {how} packet {}: {new:?}", at + 1);
+            }
         }
     }
 }

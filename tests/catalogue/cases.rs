@@ -915,6 +915,35 @@ pub const CASES: &[(u16, Script, Script)] = &[
         },
     ),
     (
+        84,
+        |t| {
+            t.open()
+                .send(C, text("a"))
+                .wait(60_000)
+                .fin(S)
+                .fin(C)
+                .again();
+            t.open()
+                .send(C, ping("1"))
+                .wait(90_000)
+                .send(C, ping("2"))
+                .bye();
+        },
+        |t| {
+            t.open()
+                .send(C, text("a"))
+                .wait(60_000)
+                .fin(S)
+                .fin(C)
+                .again();
+            t.open()
+                .send(C, ping("1"))
+                .wait(50_000)
+                .send(C, ping("2"))
+                .bye();
+        },
+    ),
+    (
         85,
         |t| {
             t.open()

@@ -1,0 +1,50 @@
+//! What a rule needs and the capture does not have: the one place where verdicts are held back.
+
+use super::history::History;
+use super::{Needs, Rule};
+use crate::model::Dir;
+
+pub fn in_heads(holes: &[bool]) -> Option<&'static str> {
+    holes.contains(&true).then_some(LOST)
+}
+
+pub fn inferred(history: &History) -> Option<&'static str> {
+    history.inferred.then_some(NO_HANDSHAKE)
+}
+
+/// What a rule about frames needs and the capture does not have.
+pub fn in_streams(rule: &Rule, dir: Dir, history: &History, doubt: bool) -> Option<&'static str> {
+    let needs = rule.needs;
+    if let Some(why) = inferred(history) {
+        return Some(why);
+    }
+    if doubt || needs.has(Needs::NO_GAP) && history.side(dir).lost {
+        return Some(LOST);
+    }
+    (needs.has(Needs::BOTH) && history.side(dir.flip()).lost).then_some(OTHER_LOST)
+}
+
+/// What a rule about a whole session needs and the capture does not have.
+pub fn at_end(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str> {
+    let needs = rule.needs;
+    let ended = !needs.has(Needs::END) || history.ended();
+    let tail = |dir| !needs.has(Needs::END) || history.tail_known(dir);
+    in_streams(rule, dir, history, false).or(match () {
+        () if !ended => Some(NO_END),
+        () if needs.has(Needs::NO_GAP) && !tail(dir) => Some(TAIL),
+        () if needs.has(Needs::BOTH) && !tail(dir.flip()) => Some(OTHER_TAIL),
+        () => None,
+    })
+}
+
+pub fn deflates(history: &History) -> bool {
+    let agreed = history.open.as_ref().and_then(|(open, _)| open.deflate);
+    agreed.is_some()
+}
+
+pub const LOST: &str = "the capture lost bytes of this direction";
+pub const OTHER_LOST: &str = "the capture lost bytes of the other direction";
+const NO_HANDSHAKE: &str = "the opening handshake was not captured";
+const TAIL: &str = "a reset leaves open what this side had sent last";
+const OTHER_TAIL: &str = "a reset leaves open what the other side had sent last";
+const NO_END: &str = "the end of the connection was not captured";
