@@ -1,8 +1,8 @@
 //! Ordered bytes become events: the whole contract between layers on one page.
 //!
-//! A [`Host`] sits on each stream and feeds one [`Layer`]. The layer takes what it understands and
-//! says [`Step::Took`]; what it cannot take yet the host keeps. A layer that hands over says
-//! [`Step::Become`]: an upgrade in the middle of a buffer needs no special case.
+//! A [`Host`] sits on each stream and feeds one layer. It takes what it understands and
+//! says how much; what it cannot take yet the host keeps. A layer that hands over says
+//! what comes next: an upgrade in the middle of a buffer needs no special case.
 #![deny(clippy::disallowed_methods)]
 #![deny(
     clippy::indexing_slicing,

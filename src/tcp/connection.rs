@@ -189,8 +189,11 @@ impl Connection {
             return false;
         }
         let dir = self.dir(segment.src);
-        match dir.of(&self.sides).syn {
+        let half = dir.of(&self.sides);
+        match half.syn {
             Some((seq, _)) => seq != segment.seq,
+            // What was captured of this side may have come before its SYN.
+            None if half.ledger.offset(segment.seq.wrapping_add(1)) == 0 => false,
             // The other side's SYN may come first: reordered, or both opened at once.
             None => flags.ack() && self.opened || !flags.ack() && (self.opened || self.ended),
         }

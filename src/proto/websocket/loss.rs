@@ -52,10 +52,7 @@ impl WebSocket {
         bytes: &[u8],
         cx: &mut Cx<'_>,
     ) -> Step {
-        let expect = Expect {
-            masked: dir == Dir::C2s,
-            compressed: self.may_compress(),
-        };
+        let expect = self.expect(dir);
         let side = dir.of_mut(&mut self.sides);
         let Some(search) = &mut side.lost else {
             return Step::Wait;
@@ -83,6 +80,14 @@ impl WebSocket {
         match found.at {
             0 => self.bytes(dir, at, packet, bytes, cx),
             skipped => Step::Took(skipped),
+        }
+    }
+
+    /// What frames of this direction look like.
+    pub(super) fn expect(&self, dir: Dir) -> Expect {
+        Expect {
+            masked: dir == Dir::C2s,
+            compressed: self.may_compress(),
         }
     }
 }

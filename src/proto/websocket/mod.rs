@@ -179,6 +179,12 @@ impl WebSocket {
         let Ok((_, header)) = frame::header(bytes) else {
             return Step::Wait;
         };
+        if dir.of(&self.sides).found && !self.expect(dir).fits(&header) {
+            let text = "the boundary that was found does not hold: a header here is none that could be believed";
+            cx.anomaly(dir, Span::tcp(at, 0), What::Boundary, text);
+            self.lose(dir);
+            return self.search(dir, at, packet, bytes, cx);
+        }
         self.begin(dir, header, at, packet, cx);
         Step::Took(usize::from(header.header_length))
     }

@@ -25,6 +25,26 @@ pub struct Expect {
     pub compressed: bool,
 }
 
+impl Expect {
+    /// Whether a header is one that a correct peer would send.
+    pub fn fits(self, header: &Header) -> bool {
+        let control = header.opcode.is_control();
+        let compressed = header.rsv == 4 && self.compressed && !control;
+        let key_length = if header.masking_key.is_some() { 4 } else { 0 };
+        let minimal = match header.header_length - key_length {
+            2 => true,
+            4 => header.length > 125,
+            _ => header.length > 0xffff && header.length < LONGEST,
+        };
+        header.masking_key.is_some() == self.masked
+            && matches!(header.opcode.0, 0..=2 | 8..=10)
+            && (header.rsv == 0 || compressed && header.opcode != Opcode::CONTINUATION)
+            && (!control || header.fin && header.length <= 125)
+            && !(header.opcode == Opcode::CLOSE && header.length == 1)
+            && minimal
+    }
+}
+
 /// Bytes that wait for a boundary to be found in them.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
@@ -48,9 +68,10 @@ pub struct Found {
 }
 
 impl Found {
-    /// The chance to be wrong as a power of ten: 1 in 10 to this.
+    /// The chance to be wrong as a power of ten: 1 in 10 to this. More than a million is not claimed:
+    /// the evidence is counted as if bytes were independent, which they are not quite.
     pub fn confidence(self) -> u32 {
-        self.surplus * 3 / 10
+        (self.surplus * 3 / 10).min(6)
     }
 }
 
@@ -61,7 +82,7 @@ const EAGER: usize = 4096;
 const CHAIN: u32 = 24;
 
 /// Bits that its first frame needs by itself, beyond the same.
-const FIRST: u32 = 8;
+const FIRST: u32 = 12;
 
 impl Search {
     /// Notes where segments begin; answers after how many of these bytes the newest one does.
@@ -275,20 +296,7 @@ impl<'a> Chains<'a> {
     /// The frame that begins here, if its header is plausible.
     fn frame(&self, at: usize) -> Option<Candidate> {
         let (_, header) = header(self.bytes.get(at..)?).ok()?;
-        let control = header.opcode.is_control();
-        let compressed = header.rsv == 4 && self.expect.compressed && !control;
-        let minimal = match header.header_length - if header.masking_key.is_some() { 4 } else { 0 }
-        {
-            2 => true,
-            4 => header.length > 125,
-            _ => header.length > 0xffff && header.length < LONGEST,
-        };
-        let plausible = header.masking_key.is_some() == self.expect.masked
-            && matches!(header.opcode.0, 0..=2 | 8..=10)
-            && (header.rsv == 0 || compressed && header.opcode != Opcode::CONTINUATION)
-            && (!control || header.fin && header.length <= 125)
-            && !(header.opcode == Opcode::CLOSE && header.length == 1)
-            && minimal;
+        let plausible = self.expect.fits(&header);
         let length = usize::try_from(header.length).ok().filter(|_| plausible)?;
         let end = at + usize::from(header.header_length) + length;
         Some(Candidate { header, end })
@@ -332,7 +340,10 @@ impl<'a> Chains<'a> {
 /// A frame longer than this is not plausible where a boundary is searched.
 const LONGEST: u64 = 1 << 26;
 
-/// A bit for each byte of text without control characters; none where it is no UTF-8.
+/// A bit for each character of text; none where it is no UTF-8.
+///
+/// A control character makes it worth nothing: masked text that is unmasked with a key taken from
+/// within it is valid UTF-8 every time, but full of them.
 fn of_text(plain: &[u8], whole: bool) -> Option<u32> {
     let valid = match std::str::from_utf8(plain) {
         Ok(text) => text,
@@ -342,9 +353,11 @@ fn of_text(plain: &[u8], whole: bool) -> Option<u32> {
         Err(_) => return None,
     };
     let control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
-    let shown = valid.chars().filter(|&c| !control(c)).count();
-    let odd = valid.chars().count() - shown;
-    let bits = shown.saturating_sub(odd * 4).min(48);
+    let bits = if valid.contains(control) {
+        0
+    } else {
+        valid.chars().count().min(48)
+    };
     Some(u32::try_from(bits).unwrap_or(0))
 }
 
@@ -357,7 +370,9 @@ fn of_deflate(plain: &[u8], whole: bool) -> Option<u32> {
     let ended = inflate.end_message().ending;
     match whole && head.len() == plain.len() {
         true if !ended.is_complete() => None,
-        true => Some(8),
+        // An end of block, the header of an empty one, and nothing behind it: the shorter the
+        // payload, the more often that comes by chance.
+        true => Some(u32::try_from(plain.len()).unwrap_or(12).min(12)),
         false => Some(2),
     }
 }
