@@ -27,6 +27,7 @@ pub fn run(bytes: &[u8]) {
 }
 
 const LIMITS: Limits = Limits {
+    connections: 64,
     early_bytes: 4096,
     early_pieces: 64,
     tail_bytes: 8192,

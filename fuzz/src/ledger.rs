@@ -43,6 +43,7 @@ pub fn run(bytes: &[u8]) {
 }
 
 const LIMITS: Limits = Limits {
+    connections: 64,
     early_bytes: 512,
     early_pieces: 12,
     tail_bytes: 0,

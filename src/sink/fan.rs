@@ -57,7 +57,10 @@ impl<S: Sink> Sink for Only<S> {
     fn want(&self) -> Want {
         let reads = ["ws.message", "finding"].map(|kind| self.passes(kind));
         let want = self.sink.want();
+        // What the judge and the insights add, and the event whose sentence rests on them.
+        let judged = ["finding", "insight", "ws.close"].map(|kind| self.passes(kind));
         Want {
+            unjudged: want.unjudged || !judged.contains(&true),
             joined: want.joined && reads.contains(&true),
             acks: want.acks || self.acks,
             ..want
