@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use wscope::model::{Config, Limits, Protocol};
 use wscope::source::Capture;
 
+use super::secrets::Secrets;
+
 /// A microscope for WebSocket: from captured packets to messages, with every step visible.
 ///
 /// Reads pcap and pcapng files (also .gz and .zst), rebuilds the TCP connections, finds the
@@ -54,8 +56,15 @@ pub struct Captures {
     #[arg(long, value_name = "PORT=PROTOCOL", value_parser = decode_as)]
     pub decode_as: Vec<(u16, Protocol)>,
 
+    /// Open TLS with the secrets in this key log, as SSLKEYLOGFILE names one; may be given again.
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
+
     #[command(flatten)]
     pub limits: LimitArgs,
+
+    #[arg(skip)]
+    pub secrets: Secrets,
 }
 
 /// How much may be held; where a limit is reached, the timeline says what was given up.
@@ -116,12 +125,14 @@ impl Captures {
         Config {
             limits,
             decode_as: self.decode_as.clone(),
+            keys: self.secrets.keys.clone(),
         }
     }
 
     /// Opens them.
     pub fn open(&self) -> anyhow::Result<Capture> {
         let capture = Capture::open(&self.files)?;
+        self.secrets.load(&self.keylog, &self.files)?;
         match &self.filter {
             None => Ok(capture),
             Some(expression) => filtered(capture, expression),

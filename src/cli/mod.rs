@@ -5,6 +5,7 @@ mod check;
 mod print;
 mod progress;
 mod rules;
+pub mod secrets;
 mod stats;
 
 use crate::tui;

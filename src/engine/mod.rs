@@ -15,7 +15,7 @@ pub use run::{Run, run};
 use crate::decode::{Decoded, Decoder};
 use crate::model::{
     Anomaly, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Input, Loan, Packet, PacketNo,
-    Place, Segment, Sink, Timestamp, Want, What,
+    Place, Segment, Sink, Space, Timestamp, Want, What,
 };
 use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
@@ -75,6 +75,7 @@ impl Engine {
         self.counters.events = 0;
         self.last = (packet.no, packet.time);
         self.forget(packet.time);
+        self.config.keys.refresh();
         match self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
                 let mut work = Work {
@@ -242,6 +243,9 @@ impl Work<'_> {
             conn: tcp.id,
             flow: tcp.flow,
             limits: &self.config.limits,
+            keys: &self.config.keys,
+            space: Space::Tcp,
+            carrier: None,
             want: self.want,
             counters: self.counters,
             sink: self.sink,

@@ -85,6 +85,8 @@ pub fn replay_while(
         pieces: Vec::new(),
         found: None,
     }));
+    let config = config.into();
+    capture.set_keys(config.keys.clone());
     let mut engine = Engine::new(config, sink.want());
     let mut cause = None;
     while let Some(packet) = capture.next()? {

@@ -43,6 +43,8 @@ pub fn run(
             &mut judge
         }
     };
+    let config = config.into();
+    capture.set_keys(config.keys.clone());
     let mut engine = Engine::new(config, want);
     let mut errors = Vec::new();
     loop {

@@ -1,6 +1,6 @@
 //! What takes events.
 
-use super::{ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId};
+use super::{ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Space, Span};
 use std::io;
 use std::ops::Range;
 
@@ -134,6 +134,10 @@ pub struct Piece<'a> {
     pub at: u64,
     /// The packet that carried them.
     pub packet: PacketNo,
+    /// In which space the offset counts.
+    pub space: Space,
+    /// Where that is not TCP: the captured bytes that carried these.
+    pub carrier: Option<Span>,
     /// The bytes.
     pub bytes: &'a [u8],
 }

@@ -24,6 +24,7 @@ mod detect;
 mod host;
 mod http1;
 mod opaque;
+mod tls;
 mod tunnel;
 mod websocket;
 
@@ -34,6 +35,7 @@ use crate::model::{Cx, Dir, Input};
 use detect::Detect;
 use http1::Http1;
 use opaque::Opaque;
+use tls::Tls;
 use tunnel::Socks;
 use websocket::WebSocket;
 
@@ -55,6 +57,7 @@ enum Step {
 enum Layer {
     Detect(Detect),
     Socks(Socks),
+    Tls(Box<Tls>),
     Http1(Box<Http1>),
     WebSocket(Box<WebSocket>),
     Opaque(Opaque),
@@ -66,6 +69,7 @@ impl Layer {
         match self {
             Self::Detect(layer) => layer.feed(dir, input, cx),
             Self::Socks(layer) => layer.feed(dir, input, cx),
+            Self::Tls(layer) => layer.feed(dir, input, cx),
             Self::Http1(layer) => layer.feed(dir, input, cx),
             Self::WebSocket(layer) => layer.feed(dir, input, cx),
             Self::Opaque(layer) => layer.feed(dir, input, cx),

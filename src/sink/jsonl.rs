@@ -113,6 +113,14 @@ impl Line {
             Value::Bool(true) => self.0.extend_from_slice(b"true"),
             Value::Bool(false) => self.0.extend_from_slice(b"false"),
             Value::Hex(word) => self.display_text(&format_args!("{word:08x}")),
+            Value::Digits(bytes) => {
+                self.0.push(b'"');
+                for byte in bytes {
+                    // Writing into a vector does not fail.
+                    let _ = write!(self.0, "{byte:02x}");
+                }
+                self.0.push(b'"');
+            }
             Value::Base64(bytes) => self.base64(bytes),
             Value::Octets(bytes) => self.string(&String::from_utf8_lossy(bytes)),
             Value::Texts(texts) => self.list(texts, |line, text| line.string(text)),

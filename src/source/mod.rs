@@ -14,6 +14,7 @@
 mod bpf;
 mod clock;
 mod file;
+mod keylog;
 mod look;
 mod notes;
 mod pcap;
@@ -29,6 +30,7 @@ mod tests;
 #[cfg(feature = "live")]
 pub use bpf::Filter;
 pub use file::{Capture, Progress};
+pub use keylog::{BadKey, KeyLog, KeysRead};
 pub use notes::{Interface, Secrets};
 pub use reread::{Mark, Marks};
 pub use write::{ByteOrder, PcapWriter, PcapngWriter, Resolution};

@@ -7,8 +7,8 @@ use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
 use crate::model::Why;
 use crate::model::{
     AckKind, ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input,
-    Label, Loan, Mark, Note, PacketNo, Piece, Place, Remark, Segment, Span, Syn, Tcp, TcpClose,
-    TcpOpen, Timestamp, Trust, What, Wireshark,
+    Label, Loan, Mark, Note, PacketNo, Piece, Place, Remark, Segment, Space, Span, Syn, Tcp,
+    TcpClose, TcpOpen, Timestamp, Trust, What, Wireshark,
 };
 
 /// A TCP connection, from its first captured segment to its end.   RFC 9293
@@ -566,6 +566,8 @@ impl Connection {
                 dir,
                 at,
                 packet: cx.packet,
+                space: Space::Tcp,
+                carrier: None,
                 bytes,
             });
             above.feed(
@@ -617,6 +619,8 @@ impl Connection {
                         dir,
                         at,
                         packet,
+                        space: Space::Tcp,
+                        carrier: None,
                         bytes: &bytes,
                     });
                     above.feed(
@@ -633,7 +637,8 @@ impl Connection {
                     if lost != Lost::Cut {
                         cx.anomaly(dir, Span::tcp(at, len), gap_kind(lost), gap_text(lost));
                     }
-                    above.feed(dir, Input::Gap { at, len }, cx);
+                    let exact = true;
+                    above.feed(dir, Input::Gap { at, len, exact }, cx);
                 }
                 Ready::Fin => {
                     dir.of_mut(&mut self.sides).told_end = true;

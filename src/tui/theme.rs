@@ -69,7 +69,7 @@ impl Theme {
             (EventKind::Ws(Ws::Frame(_)) | EventKind::Tcp(Tcp::Note(_)), _) => self.dim(),
             (EventKind::Finding(_), _) => self.tint(Color::Yellow),
             (EventKind::Insight(_), _) => self.dim(),
-            (EventKind::Http(_) | EventKind::Tcp(_), _) => self.plain(),
+            (EventKind::Http(_) | EventKind::Tls(_) | EventKind::Tcp(_), _) => self.plain(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::row::{Leaf, Row};
 use crate::model::{
-    CloseCode, ConnId, Event, EventKind, Flow, Http, Note, Tcp, TcpEnd, Timestamp, Ws,
+    CloseCode, ConnId, Event, EventKind, Flow, Http, Note, Tcp, TcpEnd, Timestamp, Tls, Ws,
 };
 
 /// One connection: what it is, and all that happened on it.
@@ -202,6 +202,10 @@ impl Track {
                 });
             }
             EventKind::Tcp(Tcp::Note(Note::Protocol(name))) => self.what = Some((*name).into()),
+            EventKind::Tls(Tls::Hello(hello)) if self.what.is_none() => {
+                let name = hello.server_name.as_deref();
+                self.what = Some(name.map_or("TLS".into(), |name| format!("TLS {name}")));
+            }
             EventKind::Http(Http::Request(request)) if self.what.is_none() => {
                 self.what = Some(String::from_utf8_lossy(&request.target).into_owned());
             }
