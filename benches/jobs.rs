@@ -98,8 +98,14 @@ fn check(file: &Path, mix: Mix, sums: Sums) -> anyhow::Result<()> {
     }
     let hash = format!("{:016x}", sums.xxh64);
     anyhow::ensure!(number("messages") == sums.messages, "{sums:?}, not {said}");
-    anyhow::ensure!(number("payload_bytes") == sums.payload_bytes, "{sums:?}, not {said}");
-    anyhow::ensure!(sums.messages == 0 || said["xxh64_sum"] == hash.as_str(), "{hash}, not {said}");
+    anyhow::ensure!(
+        number("payload_bytes") == sums.payload_bytes,
+        "{sums:?}, not {said}"
+    );
+    anyhow::ensure!(
+        sums.messages == 0 || said["xxh64_sum"] == hash.as_str(),
+        "{hash}, not {said}"
+    );
     Ok(())
 }
 
@@ -117,7 +123,10 @@ fn jobs(file: &Path) -> Vec<Job> {
         command: command.iter().map(|&word| word.into()).collect(),
     };
     let mut jobs = vec![
-        job("tcpdump -w /dev/null", &["tcpdump", "-r", &file, "-w", "/dev/null"]),
+        job(
+            "tcpdump -w /dev/null",
+            &["tcpdump", "-r", &file, "-w", "/dev/null"],
+        ),
         job("bare loop", &[&me, "bare", &file]),
         job("stats --totals", &[WSCOPE, "stats", "--totals", &file]),
         job("stats", &[WSCOPE, "stats", &file]),
@@ -130,8 +139,21 @@ fn jobs(file: &Path) -> Vec<Job> {
     ];
     if env::var_os("WSCOPE_BENCH_TSHARK").is_some() {
         let list = [
-            "tshark", "-r", &file, "-Y", "websocket", "-T", "fields", "-e", "frame.number", "-e",
-            "websocket.opcode", "-e", "websocket.payload.text", "-e", "data.data",
+            "tshark",
+            "-r",
+            &file,
+            "-Y",
+            "websocket",
+            "-T",
+            "fields",
+            "-e",
+            "frame.number",
+            "-e",
+            "websocket.opcode",
+            "-e",
+            "websocket.payload.text",
+            "-e",
+            "data.data",
         ];
         jobs.push(job("tshark, the same messages", &list));
     }
@@ -159,14 +181,20 @@ fn race(jobs: &[Job]) -> anyhow::Result<()> {
         }
     }
     let peer = best.first().copied().flatten();
-    println!("  {:36} {:>8} {:>8} {:>10} {:>8}", "", "CPU s", "wall s", "to tcpdump", "MiB");
+    println!(
+        "  {:36} {:>8} {:>8} {:>10} {:>8}",
+        "", "CPU s", "wall s", "to tcpdump", "MiB"
+    );
     for (job, best) in jobs.iter().zip(&best) {
         let Some(Cost { cpu, wall, peak }) = best else {
             println!("  {:36} did not run", job.name);
             continue;
         };
         let ratio = peer.map_or_else(String::new, |peer| format!("{:.2}", cpu / peer.cpu));
-        println!("  {:36} {cpu:8.3} {wall:8.3} {ratio:>10} {peak:8.1}", job.name);
+        println!(
+            "  {:36} {cpu:8.3} {wall:8.3} {ratio:>10} {peak:8.1}",
+            job.name
+        );
     }
     Ok(())
 }

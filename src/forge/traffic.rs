@@ -174,9 +174,9 @@ impl Traffic {
         }
         let forged = match self.mix {
             Mix::Lossy => spoil(forged, &mut Random::new(!seed)),
-            Mix::Holes => forged.keep(|number, packet| {
-                number != 8 && !(number > 8 && packet.dir == Dir::C2s)
-            }),
+            Mix::Holes => {
+                forged.keep(|number, packet| number != 8 && !(number > 8 && packet.dir == Dir::C2s))
+            }
             _ => forged,
         };
         let mut packets = forged.packets;
@@ -208,9 +208,7 @@ impl Traffic {
                 let deflate = |upgrade: Upgrade| upgrade.deflate("permessage-deflate");
                 chat(scenario.handshake().upgrade(deflate), &mut random)
             }
-            Mix::Mixed if seed % 10 == 0 => {
-                chat(scenario.handshake().upgrade(plain), &mut random)
-            }
+            Mix::Mixed if seed % 10 == 0 => chat(scenario.handshake().upgrade(plain), &mut random),
             Mix::Mixed => other(scenario.handshake(), &mut random),
             Mix::Bulk => {
                 let scenario = scenario.net(|net| net.acks = Acks::EverySecond);
@@ -218,7 +216,11 @@ impl Traffic {
                 for _ in 0..8 {
                     let size = 1usize << (16 + random.below(7));
                     let size = size.min(4 << 20);
-                    let dir = if random.below(4) == 0 { Dir::C2s } else { Dir::S2c };
+                    let dir = if random.below(4) == 0 {
+                        Dir::C2s
+                    } else {
+                        Dir::S2c
+                    };
                     scenario = scenario.say(dir, binary(size));
                 }
                 scenario.close(1000, "").fin()
@@ -251,7 +253,10 @@ impl Iterator for Traffic {
 
     fn next(&mut self) -> Option<Packet> {
         while self.left > 0
-            && self.running.peek().is_none_or(|Reverse(first)| first.time >= self.next)
+            && self
+                .running
+                .peek()
+                .is_none_or(|Reverse(first)| first.time >= self.next)
         {
             self.begin();
         }
@@ -267,7 +272,11 @@ impl Iterator for Traffic {
 fn chat(mut scenario: Scenario, random: &mut Random) -> Scenario {
     scenario = scenario.net(|net| net.acks = Acks::Delayed);
     for nth in 0..120 + random.below(47) {
-        let dir = if random.below(3) == 0 { Dir::C2s } else { Dir::S2c };
+        let dir = if random.below(3) == 0 {
+            Dir::C2s
+        } else {
+            Dir::S2c
+        };
         scenario = scenario.say(dir, text(&*line(random)));
         scenario = scenario.wait(Duration::from_millis(random.below(200)));
         if nth % 50 == 49 {
@@ -294,7 +303,10 @@ fn line(random: &mut Random) -> String {
             random.below(100),
             random.below(1 << 30),
         ),
-        _ => format!(r#"{{"type":"typing","user":"u{user}","on":{}}}"#, user % 2 == 0),
+        _ => format!(
+            r#"{{"type":"typing","user":"u{user}","on":{}}}"#,
+            user % 2 == 0
+        ),
     }
 }
 
