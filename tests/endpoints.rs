@@ -33,6 +33,7 @@ const PARTIAL: &[(&str, &str)] = &[
     ),
     ("short-snaplen", "most of each packet was not captured"),
     ("midstream", "the capture begins after the handshakes"),
+    ("tls-lossy", "the capture lost packets"),
 ];
 
 /// What an application said about a message.

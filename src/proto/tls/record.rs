@@ -87,6 +87,9 @@ pub struct Lost {
     from: u64,
     /// What the search has cost.
     work: u64,
+    /// TLS 1.0: the record that begins here follows one that has come whole. Only such a one can be
+    /// opened, since its first block needs the last one before; encrypt-then-MAC does not cover that.
+    primed: Option<u64>,
 }
 
 /// Type, version and length, where these are the header of a record that may be.
@@ -243,7 +246,11 @@ impl Tls {
                 return self.missed(dir, header, start, end - start, cx);
             }
         }
-        dir.of_mut(&mut self.sides).lost = Some(Lost { from, work: 0 });
+        dir.of_mut(&mut self.sides).lost = Some(Lost {
+            from,
+            work: 0,
+            primed: None,
+        });
     }
 
     /// One record is lost, of which the header is known.
@@ -315,6 +322,16 @@ impl Tls {
                 offset += 1;
                 continue;
             }
+            if let Some(opener) = &mut dir.of_mut(&mut self.sides).opener
+                && opener.is_chained()
+                && lost.primed != Some(here)
+            {
+                opener.passed(body);
+                lost.primed = Some(here + record.len());
+                dir.of_mut(&mut self.sides).lost = Some(lost);
+                offset += 5 + len;
+                continue;
+            }
             let reach = (here - lost.from) / SHORTEST + 1;
             let allowed = WORK.saturating_sub(lost.work);
             let mut content = std::mem::take(&mut self.content);
@@ -343,14 +360,7 @@ impl Tls {
                 side.lost = None;
                 return Step::Took(offset);
             }
-            // TLS 1.0: the record behind it may open, now that its last block is known.
-            if let Some(opener) = &mut dir.of_mut(&mut self.sides).opener
-                && opener.is_chained()
-            {
-                opener.passed(body);
-                offset += 5 + len;
-                continue;
-            }
+            lost.primed = None;
             offset += 1;
         }
         match offset {

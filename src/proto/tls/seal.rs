@@ -229,7 +229,14 @@ impl Opener {
     pub fn passed(&mut self, body: &[u8]) {
         if let Key::Cbc(cbc) = &mut self.key
             && let Some(chained) = &mut cbc.chained
-            && let Some(last) = body.last_chunk()
+            && let mac = if cbc.encrypt_then_mac {
+                cbc.mac.len()
+            } else {
+                0
+            }
+            && let Some(last) = body
+                .get(..body.len().saturating_sub(mac))
+                .and_then(<[u8]>::last_chunk)
         {
             *chained = *last;
         }
