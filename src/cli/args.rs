@@ -39,6 +39,8 @@ pub enum Command {
     Check(Check),
     /// The rules, or one of them explained.
     Rules(RulesArgs),
+    /// Which TLS connections the secrets of key logs fit, and which have none.
+    Keys(KeysArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -184,6 +186,20 @@ pub struct Print {
     /// Also name every acknowledgement, and say when each message was acknowledged.
     #[arg(long)]
     pub acks: bool,
+
+    /// Also write the packets to this file, as pcapng.
+    #[arg(short = 'w', value_name = "FILE")]
+    pub write: Option<PathBuf>,
+
+    /// Put the secrets that opened something into that file: whoever has it can read the inside.
+    #[arg(long, requires = "write")]
+    pub embed_keys: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct KeysArgs {
+    #[command(flatten)]
+    pub captures: Captures,
 }
 
 #[derive(Args, Debug)]

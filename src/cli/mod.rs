@@ -2,6 +2,8 @@
 
 pub mod args;
 mod check;
+mod embed;
+mod keys;
 mod print;
 mod progress;
 mod rules;
@@ -36,12 +38,15 @@ pub fn main() -> ExitCode {
         None if io::stdout().is_terminal() => tui::run(&captures, common.colour()),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
         Some(Command::Rules(args)) => rules::run(&args),
+        Some(Command::Keys(args)) => keys::run(&args),
         None => print::run(
             &Print {
                 captures,
                 json: false,
                 events: Vec::new(),
                 acks: false,
+                write: None,
+                embed_keys: false,
             },
             common,
         ),

@@ -1,7 +1,8 @@
 //! `wscope print`: the timeline as text or JSON Lines.
 
 use super::args::{Common, Print};
-use super::{Done, progress, stdout};
+use super::keys::Fits;
+use super::{Done, embed, progress, stdout};
 use anyhow::anyhow;
 use std::io::Write as _;
 use wscope::model::{KINDS, Sink};
@@ -26,5 +27,16 @@ fn into(args: &Print, sink: impl Sink) -> Done {
         )
     })?;
     let mut sink = sink.with_acks(args.acks);
-    Ok(progress::run(&args.captures, &mut sink)?.errors)
+    let Some(path) = &args.write else {
+        return Ok(progress::run(&args.captures, &mut sink)?.errors);
+    };
+    embed::check(&args.captures, path)?;
+    let mut fits = Fits::default();
+    let mut noting = embed::Noting {
+        sink,
+        fits: &mut fits,
+    };
+    let run = progress::run(&args.captures, &mut noting)?;
+    embed::write(&args.captures, path, args.embed_keys.then_some(&fits))?;
+    Ok(run.errors)
 }

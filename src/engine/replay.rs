@@ -4,11 +4,12 @@ use super::Engine;
 use crate::error::Error;
 use crate::insight::Insights;
 use crate::model::{
-    Config, Dir, Event, EventId, EventKind, Flow, Link, Loan, Note, PacketNo, Piece, Sink, Tcp,
-    Timestamp, Want,
+    Config, Dir, Event, EventId, EventKind, Flow, Link, Loan, Note, PacketNo, Piece, Sink, Space,
+    Span, Tcp, Timestamp, Want,
 };
 use crate::rules::Judge;
 use crate::source::Capture;
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
@@ -28,6 +29,8 @@ pub struct Replay {
     pub unknown: Vec<Range<u64>>,
     /// The bytes of its span, as they were captured: in order, with the packets that carried them.
     pub pieces: Vec<Carried>,
+    /// Where it lies inside TLS: the records that carried it, as they were captured.
+    pub sealed: Vec<Carried>,
     /// The packet that caused it; none for what only the end of the capture shows.
     pub packet: Option<Captured>,
 }
@@ -83,6 +86,9 @@ pub fn replay_while(
     let mut sink = Judge::new(Insights::new(Find {
         wanted: event.clone(),
         pieces: Vec::new(),
+        recent: VecDeque::new(),
+        recent_bytes: 0,
+        sealed: Vec::new(),
         found: None,
     }));
     let config = config.into();
@@ -118,6 +124,7 @@ pub fn replay_while(
         payload: loan.0,
         unknown: loan.1,
         pieces: sink.pieces,
+        sealed: sink.sealed,
         packet: cause,
     }))
 }
@@ -128,6 +135,10 @@ type Kept = (Event, Flow, (Vec<u8>, Vec<Range<u64>>));
 struct Find {
     wanted: Event,
     pieces: Vec<Carried>,
+    /// The last captured bytes of the direction: among them are the record at hand's.
+    recent: VecDeque<Carried>,
+    recent_bytes: usize,
+    sealed: Vec<Carried>,
     found: Option<Kept>,
 }
 
@@ -138,6 +149,46 @@ impl Find {
 
     fn dir(&self) -> Option<Dir> {
         self.wanted.dir
+    }
+}
+
+/// Captured bytes that are kept until a record with them has been opened: a record, and what may come at once.
+const RECENT: usize = 256 << 10;
+
+impl Find {
+    fn keep_recent(&mut self, piece: Piece<'_>) {
+        self.recent_bytes += piece.bytes.len();
+        self.recent.push_back(Carried {
+            packet: piece.packet,
+            at: piece.at,
+            bytes: piece.bytes.to_vec(),
+        });
+        while self.recent_bytes > RECENT
+            && self.recent.len() > 1
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.recent_bytes -= oldest.bytes.len();
+        }
+    }
+
+    /// Keeps the captured bytes of a record.
+    fn seal(&mut self, record: Span) {
+        let known = self
+            .sealed
+            .last()
+            .map_or(0, |last| last.at + last.bytes.len() as u64);
+        for piece in &self.recent {
+            let from = record.start.max(piece.at).max(known);
+            let to = record.end().min(piece.at + piece.bytes.len() as u64);
+            if from < to {
+                self.sealed.push(Carried {
+                    packet: piece.packet,
+                    at: from,
+                    bytes: piece.bytes[(from - piece.at) as usize..(to - piece.at) as usize]
+                        .to_vec(),
+                });
+            }
+        }
     }
 }
 
@@ -171,6 +222,12 @@ impl Sink for Find {
         if piece.conn != self.wanted.conn || Some(piece.dir) != self.dir() {
             return Ok(());
         }
+        if piece.space != self.wanted.span.space {
+            if piece.space == Space::Tcp {
+                self.keep_recent(piece);
+            }
+            return Ok(());
+        }
         let span = self.wanted.span;
         let from = span.start.max(piece.at);
         let to = span.end().min(piece.at + piece.bytes.len() as u64);
@@ -181,6 +238,9 @@ impl Sink for Find {
                 at: from,
                 bytes: piece.bytes[within].to_vec(),
             });
+            if let Some(carrier) = piece.carrier {
+                self.seal(carrier);
+            }
         }
         Ok(())
     }
