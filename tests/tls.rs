@@ -177,7 +177,7 @@ fn wrong_keys_are_said_to_be_wrong_and_show_nothing() {
         let watch = run(&taken.packets, &keys(&lines(&taken.log, altered)));
         for (id, conn) in &watch.conns {
             assert_eq!(conn.states, [InsideState::WrongKeys], "{name} #{id}");
-            assert_eq!(conn.messages, Seen::default().messages, "{name} #{id}");
+            assert!(conn.messages.iter().all(Vec::is_empty), "{name} #{id}");
         }
     }
 }
@@ -283,7 +283,8 @@ fn keys_that_come_late_open_what_was_held() {
         });
         let late = run(&taken.packets, &keys);
         for (id, conn) in &late.conns {
-            assert_eq!(conn.messages, whole.conns[id].messages, "{name} #{id}");
+            let same = conn.messages == whole.conns[id].messages;
+            assert!(same, "{name} #{id}");
             assert_eq!(conn.states, [InsideState::Open], "{name} #{id}");
         }
     }
@@ -393,7 +394,7 @@ fn no_output_has_a_secret_in_it() {
             true => Box::new(Jsonl::new(&mut out)),
             false => Box::new(Text::new(&mut out, false)),
         };
-        wscope::engine::run(&mut capture, Limits::default(), &mut sink, |_, _| true).unwrap();
+        wscope::engine::run(&mut capture, Limits::default(), &mut *sink, |_, _| true).unwrap();
         drop(sink);
         let text = String::from_utf8(out).unwrap().to_lowercase();
         for line in taken.log.lines().filter(|line| !line.starts_with('#')) {

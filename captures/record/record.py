@@ -1004,17 +1004,16 @@ def text_of(command):
 
 @scenario
 def tls_tunnel(lab):
-    """wss through a CONNECT proxy (tinyproxy): TLS inside the tunnel."""
+    """wss through a CONNECT proxy (tinyproxy): TLS inside the tunnel; both of its sides."""
     ns = lab.ns()
     paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
     conf = os.path.join(lab.dir, "tinyproxy.conf")
     with open(conf, "w") as f:
         f.write("Port 9171\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nConnectPort 9170\n")
     at = "127.0.0.1:9170"
-    with lab.capture(ns, "lo", "tcp port 9171"):
+    with lab.capture(ns, "lo", "tcp portrange 9170-9171"):
         lab.server(ns, "py_websockets.py", listen=at, sessions={"*": {"echo": True}}, tls=paths["rsa"])
-        lab.start(ns, ["tinyproxy", "-d", "-c", conf], ready=None)
-        time.sleep(0.7)
+        lab.start(ns, ["tinyproxy", "-d", "-c", conf], ready="Accepting")
         lab.client(ns, "py_websockets.py", {
             "dial": at, "via": "127.0.0.1:9171", "proxy": "http://127.0.0.1:9171", "uri": "/echo?c=1",
             "steps": tls_talk(1), "tls": {"keylog": keylog}})

@@ -123,6 +123,21 @@ impl Tls {
     /// A record does not open; true where it has to wait.
     fn failed(&mut self, dir: Dir, record: &Lent<'_>, cx: &mut Cx<'_>) -> bool {
         let side = dir.of(&self.sides);
+        // The handshake is open, and nothing is known that opens what comes after it.
+        let no_more = side.opener.as_ref().is_some_and(|opener| opener.phase < Phase::Data(0))
+            && self.next_openers(dir, cx.keys).is_empty();
+        if no_more {
+            if self.may_wait(dir, record.body.len(), cx) {
+                cx.keys.lack();
+                return true;
+            }
+            self.count_sealed(dir, record);
+            let text = "the key log opens the handshake and lacks the secret that opens the data of this direction";
+            cx.anomaly(dir, record.span(), What::Decrypt, text);
+            dir.of_mut(&mut self.sides).shut = true;
+            return false;
+        }
+        let side = dir.of(&self.sides);
         if let Some(opener) = &side.opener {
             let (next, around) = (opener.next, opener.around());
             let proven = side.counts.data > 0 || next > 0;
