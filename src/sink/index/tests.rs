@@ -105,7 +105,10 @@ fn what_goes_in_comes_out() {
         let line = track.find(event.id).unwrap();
         assert_eq!(track.event(line).unwrap().id, event.id);
     }
-    assert_eq!(track.find("1.0".parse().unwrap()), track.lines(Line::FIRST, Level::Tcp).next());
+    assert_eq!(
+        track.find("1.0".parse().unwrap()),
+        track.lines(Line::FIRST, Level::Tcp).next()
+    );
     let before = track.find("5.7".parse().unwrap()).unwrap();
     assert_eq!(track.id(before).unwrap().to_string(), "5.0");
     assert_eq!(track.lines(Line::FIRST, Level::Messages).count(), 5);
