@@ -155,6 +155,13 @@ fn sifted(
 }
 
 fn press(app: &mut App, key: KeyEvent, jobs: &mut Vec<Job>) {
+    // So that a test can see what a panic leaves of the terminal.
+    #[cfg(debug_assertions)]
+    if key.code == crossterm::event::KeyCode::F(12)
+        && std::env::var_os("WSCOPE_TEST_PANIC").is_some()
+    {
+        panic!("asked to");
+    }
     let Some(mut prompt) = app.prompt.take() else {
         if let Some(action) = keys::action(key) {
             app.said = None;

@@ -1,7 +1,9 @@
 use super::*;
+use crate::tui::app::Pane;
 use crate::tui::fixture::{Bench, LARGE, SMALL, messages};
 use std::path::{Path, PathBuf};
 use wscope::model::{EventId, EventKind, Kind, Ws};
+use wscope::sink::Level;
 
 fn capture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
