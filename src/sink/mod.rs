@@ -6,6 +6,7 @@ mod fan;
 mod filtered;
 mod index;
 mod jsonl;
+mod line;
 mod stats;
 mod summary;
 mod text;
