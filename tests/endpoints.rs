@@ -262,16 +262,38 @@ fn every_message_in_every_log_is_found_and_none_is_invented() {
 }
 
 /// Compares one direction of a session of which messages were lost.
-fn compare_lossy(found: &Collect, session: &Name, logged: &Logged, dir: Dir) -> Result<usize, String> {
-    let id = found.names.iter().find(|(_, name)| *name == session).map(|(id, _)| *id);
+fn compare_lossy(
+    found: &Collect,
+    session: &Name,
+    logged: &Logged,
+    dir: Dir,
+) -> Result<usize, String> {
+    let id = found
+        .names
+        .iter()
+        .find(|(_, name)| *name == session)
+        .map(|(id, _)| *id);
     let id = id.ok_or("no session has this name")?;
-    let sent: Vec<_> = dir.of(&logged.sent).iter().filter(|said| said.is_data()).collect();
-    let found = found.messages.get(&(id, dir)).map_or(&[][..], Vec::as_slice);
-    let whole: Vec<_> = found.iter().filter(|found| found.kind.is_data() && found.complete).collect();
+    let sent: Vec<_> = dir
+        .of(&logged.sent)
+        .iter()
+        .filter(|said| said.is_data())
+        .collect();
+    let found = found
+        .messages
+        .get(&(id, dir))
+        .map_or(&[][..], Vec::as_slice);
+    let whole: Vec<_> = found
+        .iter()
+        .filter(|found| found.kind.is_data() && found.complete)
+        .collect();
     let mut rest = sent.iter();
     for found in &whole {
         if !rest.any(|said| said.is(found)) {
-            return Err(format!("invented, or not in order: packet {}", found.packet));
+            return Err(format!(
+                "invented, or not in order: packet {}",
+                found.packet
+            ));
         }
     }
     if whole.len() * 10 < sent.len() * 9 {

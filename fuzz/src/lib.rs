@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod decode;
 pub mod file;
+pub mod filter;
 pub mod frames;
 pub mod http;
 pub mod inflate;
@@ -16,10 +17,11 @@ pub mod tls;
 pub type Target = fn(&[u8]);
 
 /// Every target, by name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("capture", capture::run),
     ("decode", decode::run),
     ("file", file::run),
+    ("filter", filter::run),
     ("frames", frames::run),
     ("http", http::run),
     ("inflate", inflate::run),

@@ -6,7 +6,7 @@ use super::{Done, embed, progress, stdout};
 use anyhow::anyhow;
 use std::io::Write as _;
 use wscope::model::{KINDS, Sink};
-use wscope::sink::{Jsonl, Only, Text};
+use wscope::sink::{Filtered, Jsonl, Only, Text};
 
 pub fn run(args: &Print, common: Common) -> Done {
     let mut out = stdout();
@@ -26,7 +26,7 @@ fn into(args: &Print, sink: impl Sink) -> Done {
             KINDS.join(", ")
         )
     })?;
-    let mut sink = sink.with_acks(args.acks);
+    let mut sink = Filtered::new(args.captures.display.clone(), sink.with_acks(args.acks));
     let Some(path) = &args.write else {
         return Ok(progress::run(&args.captures, &mut sink)?.errors);
     };

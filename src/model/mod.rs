@@ -48,7 +48,7 @@ pub use sink::{Loan, MessageRef, Piece, Sink, Want};
 pub use span::{Space, Span, Trust};
 pub use stream::{End, Input};
 pub use tcp::{Ack, AckKind, Delivered, Handshake, How, Note, Syn, Tap, Tcp, TcpClose, TcpOpen};
-pub use time::Timestamp;
+pub use time::{Clock, Timestamp};
 pub use tls::{Alert, Certificate, Hello, Inside, InsideState, Tls, TlsClose, TlsCounts};
 pub use ws::{
     Close, CloseCode, Culprit, Deflate, Ending, Frame, Inflated, Kind, MaskingKey, Message, Opcode,

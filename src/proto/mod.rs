@@ -53,7 +53,7 @@ enum Step {
 }
 
 /// What may speak on a stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Layer {
     Detect(Detect),
     Socks(Socks),

@@ -124,7 +124,10 @@ impl Tls {
     fn failed(&mut self, dir: Dir, record: &Lent<'_>, cx: &mut Cx<'_>) -> bool {
         let side = dir.of(&self.sides);
         // The handshake is open, and nothing is known that opens what comes after it.
-        let no_more = side.opener.as_ref().is_some_and(|opener| opener.phase < Phase::Data(0))
+        let no_more = side
+            .opener
+            .as_ref()
+            .is_some_and(|opener| opener.phase < Phase::Data(0))
             && self.next_openers(dir, cx.keys).is_empty();
         if no_more {
             if self.may_wait(dir, record.body.len(), cx) {

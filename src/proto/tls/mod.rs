@@ -33,7 +33,7 @@ use std::collections::VecDeque;
 pub use record::is_record;
 
 /// Both directions of a connection that speaks TLS.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tls {
     client: Option<ClientHello>,
     server: Option<ServerHello>,
@@ -52,7 +52,7 @@ pub struct Tls {
 }
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Side {
     /// The key of the records that come; none while they are plain.
     opener: Option<Opener>,
@@ -82,7 +82,7 @@ struct Side {
 }
 
 /// Early data, and whether the server takes them.   RFC 8446 section 2.3
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Early {
     taken: Option<bool>,
     held: Vec<(u64, Record)>,

@@ -58,6 +58,7 @@ pub enum Phase {
 }
 
 /// Opens the records of one direction under one key.
+#[derive(Clone)]
 pub struct Opener {
     pub suite: &'static Suite,
     pub phase: Phase,
@@ -68,6 +69,7 @@ pub struct Opener {
     secret: Bytes,
 }
 
+#[derive(Clone)]
 enum Key {
     Aead { aead: Aead, iv: Bytes, form: Form },
     Cbc(Box<Cbc>),
@@ -83,6 +85,7 @@ enum Form {
     Computed,
 }
 
+#[derive(Clone)]
 enum Aead {
     Aes128Gcm(Box<Aes128Gcm>),
     Aes256Gcm(Box<Aes256Gcm>),
@@ -93,6 +96,7 @@ enum Aead {
     Aes256Ccm8(Box<Ccm<Aes256, U8, U12>>),
 }
 
+#[derive(Clone)]
 struct Cbc {
     bulk: Bulk,
     mac: Mac,
