@@ -1020,6 +1020,40 @@ def tls_tunnel(lab):
     embed(lab, keylog)
 
 
+@scenario
+def tls_openssl(lab):
+    """HTTP by openssl's own client: key updates in TLS 1.3, early data in a resumed session, renegotiation in TLS 1.2."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab)["rsa"], os.path.join(lab.dir, "keys.log")
+    session, early = (os.path.join(lab.dir, name) for name in ("session.pem", "early.txt"))
+
+    def get(path):
+        return f"GET /{path} HTTP/1.1\r\nHost: wscope.test\r\n\r\n"
+
+    def talk(port, lines, *options):
+        p = ns.popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options], cwd=lab.dir, text=True,
+                     stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for line in lines:
+            time.sleep(0.6)
+            p.stdin.write(line)
+            p.stdin.flush()
+        p.wait(10)
+
+    with open(early, "w", newline="") as f:
+        f.write(get("early"))
+    with lab.capture(ns, "lo", "tcp portrange 9180-9181"):
+        for port, *options in ((9180, "-early_data"), (9181, "-tls1_2", "-client_renegotiation")):
+            p = ns.popen(["openssl", "s_server", "-accept", str(port), "-key", paths["key"], "-cert", paths["cert"],
+                          "-keylogfile", keylog, *options], stdin=subprocess.PIPE,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            lab.background.append(p)
+        time.sleep(0.5)
+        talk(9180, [get("one"), "k\n", get("two"), "K\n", get("three"), "Q\n"], "-tls1_3", "-sess_out", session)
+        talk(9180, [get("late"), "Q\n"], "-tls1_3", "-sess_in", session, "-early_data", early)
+        talk(9181, [get("before"), "R\n", get("after"), "Q\n"], "-tls1_2")
+    embed(lab, keylog)
+
+
 # -- the run ----------------------------------------------------------------
 
 def main(names):

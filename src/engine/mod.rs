@@ -129,6 +129,7 @@ impl Engine {
     /// # Errors
     /// As for [`Engine::packet`].
     pub fn finish(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
+        self.config.keys.refresh();
         self.counters.events = 0;
         let mut work = Work {
             config: &self.config,

@@ -353,7 +353,7 @@ fn later_traffic(label: &[u8]) -> bool {
     [&b"CLIENT_TRAFFIC_SECRET_"[..], b"SERVER_TRAFFIC_SECRET_"]
         .iter()
         .filter_map(|start| label.strip_prefix(*start))
-        .any(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+        .any(|number| number == b"N" || !number.is_empty() && number.iter().all(u8::is_ascii_digit))
 }
 
 /// Reads digits of either case; how many bytes they were.

@@ -112,7 +112,7 @@ impl KeyLog {
                 self.append(piece);
             }
         }
-        if to_end && !(self.rest.is_empty() && !self.overlong) {
+        if to_end && (self.overlong || !self.rest.is_empty()) {
             self.line(keys, read);
         }
         Ok(())

@@ -146,6 +146,19 @@ impl Tls {
         }
     }
 
+    /// Nothing more is understood of this connection: what lies inside ends here.
+    fn abandon(&mut self, cx: &mut Cx<'_>) {
+        for dir in Dir::BOTH {
+            self.give_up_held(dir, cx);
+            let side = dir.of_mut(&mut self.sides);
+            if !std::mem::replace(&mut side.end_told, true) {
+                let end = Input::End(End::Open);
+                self.within(Span::tcp(0, 0), cx, |host, cx| host.feed(dir, end, cx));
+            }
+        }
+        self.close(cx);
+    }
+
     fn close(&mut self, cx: &mut Cx<'_>) {
         let only_http = self.alpn.as_deref() == Some("http/1.1")
             || self

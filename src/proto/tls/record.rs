@@ -146,7 +146,7 @@ impl Tls {
                 What::Malformed,
                 text,
             );
-            self.close(cx);
+            self.abandon(cx);
             return Step::Become(0, Layer::Opaque(Opaque));
         };
         let Some(body) = bytes.get(5..5 + len) else {
