@@ -150,6 +150,7 @@ impl Sink for Find {
                 self.wanted.kind,
                 EventKind::Tcp(Tcp::Note(Note::Ack(_) | Note::Delivered(_)))
             ),
+            marks: false,
             unjudged: false,
         }
     }

@@ -67,7 +67,7 @@ impl WebSocket {
             cx.anomaly(dir, Span::tcp(at, given_up as u64), What::Boundary, text);
             return Step::Took(given_up);
         };
-        self.say_found(dir, at, found, cx);
+        self.say_found(dir, at, found, "", cx);
         match found.at {
             0 => self.bytes(dir, at, packet, bytes, cx),
             skipped => Step::Took(skipped),
@@ -80,20 +80,20 @@ impl WebSocket {
         let expect = self.expect(dir);
         let search = dir.of_mut(&mut self.sides).lost.as_deref()?;
         let found = search.last_look(at, bytes, expect)?;
-        self.say_found(dir, at, found, cx);
+        self.say_found(dir, at, found, ", with which the stream ends,", cx);
         Some(found.at)
     }
 
-    fn say_found(&mut self, dir: Dir, at: u64, found: Found, cx: &mut Cx<'_>) {
+    fn say_found(&mut self, dir: Dir, at: u64, found: Found, end: &str, cx: &mut Cx<'_>) {
         let side = dir.of_mut(&mut self.sides);
         side.lost = None;
         side.found = true;
         let frames = match found.frames {
-            1 => "one frame, the last before FIN,".to_owned(),
+            1 => "one frame".to_owned(),
             frames => format!("a chain of {frames} frames"),
         };
         let text = format!(
-            "the frame boundaries are known again from byte {}: {frames} proves it, \
+            "the frame boundaries are known again from byte {}: {frames}{end} proves it, \
              with a chance of error below 1 in 10^{}",
             at + found.at as u64,
             found.confidence()

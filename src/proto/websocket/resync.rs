@@ -85,7 +85,7 @@ const CHAIN: u32 = 24;
 const LAST: u32 = 20;
 
 /// Bits that a frame needs to be the first one that is believed, beyond the number of offsets before it.
-const FIRST: u32 = 16;
+const FIRST: u32 = 15;
 
 /// Frames of a chain that are weighed at most.
 const FRAMES: u32 = 64;
