@@ -255,7 +255,7 @@ fn packets_cut_short_only_make_bytes_unknown() {
 #[test]
 fn other_protocols_are_never_taken_for_websocket() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
-    for name in ["other.pcapng", "polling.pcapng"] {
+    for name in ["other.pcapng", "polling.pcapng", "databases.pcapng"] {
         let packets = packets(&folder.join(name));
         for from in 0..packets.len() {
             assert_eq!(

@@ -5,7 +5,7 @@ use super::resync::{Expect, Found};
 use super::{Payload, WebSocket};
 use crate::model::{Cx, Dir, Kind, PacketNo, Span, What};
 
-/// Bytes that wait at most for a frame boundary to be proven in them.
+/// Bytes that wait at most for a frame boundary to be proven in them; less where less may be held.
 const WAITING: usize = 128 << 10;
 
 impl WebSocket {
@@ -58,10 +58,11 @@ impl WebSocket {
             return Step::Wait;
         };
         let Some(found) = search.look(at, bytes, expect, 0) else {
-            if bytes.len() < WAITING {
+            let waiting = WAITING.min(cx.limits.tail_bytes / 2);
+            if bytes.len() < waiting.max(1) {
                 return Step::Wait;
             }
-            let given_up = bytes.len() - WAITING / 2;
+            let given_up = bytes.len() - waiting / 2;
             search.passed();
             let text = "no frame boundary can be proven in these bytes: they are passed over";
             cx.anomaly(dir, Span::tcp(at, given_up as u64), What::Boundary, text);

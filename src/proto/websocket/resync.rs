@@ -317,7 +317,7 @@ impl<'a> Chains<'a> {
                 let tried = log2(next + 1) + 1;
                 proven = (own >= tried + FIRST).then(|| (next, frames, own - tried));
             }
-            behind += weight.behind + of_start;
+            behind += weight.behind;
             next = frame.end;
             if proven.is_some() && total > tries + CHAIN + more + 64 || frames == FRAMES {
                 break;
