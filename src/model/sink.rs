@@ -95,6 +95,9 @@ pub struct Want {
     pub stream: bool,
     /// An event for every acknowledgement, and one for every message when it is acknowledged.
     pub acks: bool,
+    /// A mark for every message that is completed: TCP asks for it itself, while something may hold
+    /// messages up.
+    pub marks: bool,
     /// No findings: nobody reads them.
     pub unjudged: bool,
 }

@@ -439,6 +439,7 @@ impl<W: Write> Stats<W> {
 impl<W: Write> Sink for Stats<W> {
     fn want(&self) -> Want {
         Want {
+            marks: false,
             unjudged: true,
             joined: false,
             parts: self.format.checksum,
