@@ -56,6 +56,7 @@ impl Line {
         match value {
             Value::Text(text) => self.string(text),
             Value::Number(number) => self.digits(number),
+            Value::Signed(number) => self.signed(number),
             Value::Bool(true) => self.0.extend_from_slice(b"true"),
             Value::Bool(false) => self.0.extend_from_slice(b"false"),
             Value::Hex(word) => self.display_text(&format_args!("{word:08x}")),
@@ -93,6 +94,26 @@ impl Line {
         self.list(&pair, |line, bytes| {
             line.string(&String::from_utf8_lossy(bytes))
         });
+    }
+
+    /// A list of objects under this key; nothing where it is empty.
+    pub fn objects<T>(&mut self, name: &str, items: &[T], mut each: impl FnMut(&mut Self, &T)) {
+        if items.is_empty() {
+            return;
+        }
+        self.key(name);
+        self.list(items, |line, item| {
+            line.0.push(b'{');
+            each(line, item);
+            line.close();
+        });
+    }
+
+    fn signed(&mut self, number: i64) {
+        if number < 0 {
+            self.0.push(b'-');
+        }
+        self.digits(number.unsigned_abs());
     }
 
     fn digits(&mut self, mut number: u64) {
