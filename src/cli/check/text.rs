@@ -9,7 +9,7 @@ use wscope::sink::Escaped;
 pub fn write(out: &mut impl Write, docket: &Docket, all: bool, colour: bool) -> io::Result<()> {
     for (key, case) in docket.worst_first() {
         let serious = case.count(Severity::Error) + case.count(Severity::Warning);
-        if serious > 0 || all {
+        if serious > 0 || all && (key.1.is_some() || !case.findings.is_empty()) {
             writeln!(out, "{}", Escaped(&name(key, case)))?;
             self::case(out, case, key.1.is_some(), all, colour)?;
             writeln!(out)?;
