@@ -1,9 +1,17 @@
 //! The fields of an event, by name: one table for JSON, for the detail pane, for whoever else asks.
+//!
+//! [`visit`] names what an event has, as JSON does; [`FIELDS`] are what a [`Filter`] may ask for.
 #![deny(clippy::disallowed_methods)]
+
+pub mod filter;
+mod registry;
+
+pub use filter::Filter;
+pub use registry::{Datum, FIELDS, Field, Type, View, find, nearest};
 
 use crate::model::{
     Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Finding, Frame, Header, Http, Insight,
-    InsightKind, Kind, Loan, Message, Note, Open, PacketNo, Refused, Remark, Syn, Tcp, Ws,
+    InsightKind, Kind, Loan, Message, Note, Open, PacketNo, Refused, Remark, Rest, Syn, Tcp, Ws,
 };
 use std::ops::Range;
 
@@ -202,6 +210,7 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
                 Note::Delivered(delivered) => visit_delivered(event, delivered, f),
                 Note::Remark(remark) => visit_remark(event, remark, f),
                 Note::Protocol(name) => f("protocol", Value::Text(name)),
+                Note::Open(rest) => visit_rest(rest, f),
                 _ => {
                     f("offset", Value::Number(event.span.start));
                     f("length", Value::Number(event.span.len));
@@ -223,6 +232,17 @@ fn visit_ack(event: &Event, ack: &Ack, f: &mut impl FnMut(&'static str, Value<'_
     if let Some(window) = ack.window {
         f("window", Value::Number(window.into()));
     }
+    if let Some(bytes) = ack.in_flight {
+        f("bytes_in_flight", Value::Number(bytes.into()));
+    }
+}
+
+fn visit_rest(rest: &Rest, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    let [c2s, s2c] = rest.bytes;
+    f("bytes_c2s", Value::Number(c2s));
+    f("bytes_s2c", Value::Number(s2c));
+    f("completeness", Value::Number(rest.completeness.into()));
+    f("keep_alives", Value::Number(rest.keep_alives.into()));
 }
 
 fn visit_delivered(
@@ -230,17 +250,22 @@ fn visit_delivered(
     delivered: &Delivered,
     f: &mut impl FnMut(&'static str, Value<'_>),
 ) {
-    f("kind", Value::Text(delivered.kind.word()));
+    if let Some(kind) = delivered.kind {
+        f("kind", Value::Text(kind.word()));
+    }
     f("of_packet", Value::Number(delivered.packet.get()));
     let times = [
         ("sent", delivered.sent),
         ("seen", delivered.seen),
         ("deliverable", delivered.deliverable),
-        ("acknowledged", event.time),
     ];
     for (name, time) in times {
         f(name, Value::Octets(&time.rfc3339()));
     }
+    if delivered.kind.is_none() {
+        return;
+    }
+    f("acknowledged", Value::Octets(&event.time.rfc3339()));
     let delay = event.time.since(delivered.seen);
     f("delay_ns", Value::Number(u64::try_from(delay).unwrap_or(0)));
 }
@@ -258,7 +283,15 @@ fn visit_remark(event: &Event, remark: &Remark, f: &mut impl FnMut(&'static str,
         f("of_packet", Value::Number(of.get()));
     }
     if let Some(since) = remark.since.and_then(|since| u64::try_from(since).ok()) {
-        f("since_ns", Value::Number(since));
+        let name = if remark.label.is_delay() {
+            "delay_ns"
+        } else {
+            "since_ns"
+        };
+        f(name, Value::Number(since));
+        if remark.is_resent() {
+            f("rto_ns", Value::Number(since));
+        }
     }
     if let Some(bytes) = remark.in_flight {
         f("bytes_in_flight", Value::Number(bytes.into()));

@@ -53,6 +53,7 @@ def send(*payloads):
 
 
 CLOSE = ["close", 1000, "done"]
+PG = "/usr/lib/postgresql/15/bin"
 CHINESE = "你好，世界！今天天气很好。"
 EMOJI = "🦀 caffè ☕ – 👩‍👩‍👧‍👦 𝄞 ok"
 
@@ -797,6 +798,35 @@ def other(lab):
         for m in ("first", "second"):
             lab.run(ns, ["mosquitto_pub", "-i", "writer", "-t", "news", "-m", m])
         subscribed.wait(5)
+
+
+@scenario
+def databases(lab):
+    """More protocols, for contrast: PostgreSQL, memcached, SMTP, HTTP/2 in clear text."""
+    ns = lab.ns()
+    d = lab.dir
+    sh(f"mkdir {d}/db {d}/www && chmod 755 {d} && chown postgres {d}/db && echo '<p>harbour</p>' > {d}/www/index.html && "
+       f"runuser -u postgres -- {PG}/initdb -D {d}/db -A trust -U postgres >/dev/null")
+    with lab.capture(ns, "lo", "tcp"):
+        lab.start(ns, ["runuser", "-u", "postgres", "--", f"{PG}/postgres", "-D", f"{d}/db", "-h", "127.0.0.1", "-k", f"{d}/db"], ready=None)
+        lab.start(ns, ["memcached", "-u", "nobody", "-l", "127.0.0.1"], ready=None)
+        lab.start(ns, ["python3", "-W", "ignore", "-m", "smtpd", "-n", "-c", "DebuggingServer", "127.0.0.1:2525"], ready=None)
+        lab.start(ns, ["nghttpd", "--no-tls", "-d", f"{d}/www", "-a", "127.0.0.1", "8080"], ready=None)
+        time.sleep(2)
+        psql = ["psql", "-h", "127.0.0.1", "-U", "postgres", "-qAt"]
+        lab.run(ns, [*psql, "-c", "create table quay (id int, name text)", "-c", "insert into quay select n, 'berth ' || n from generate_series(1, 400) n",
+                     "-c", "select * from quay", "-c", "select 1/0"], ok=False)
+        lab.run(ns, [*psql, "-c", "select count(*) from quay", "-c", "copy quay to stdout", "-c", "drop table quay"])
+        talk = "import socket,sys,time\ns=socket.create_connection(('127.0.0.1',int(sys.argv[1])))\n" \
+               "for line in sys.argv[2:]:\n s.sendall(line.encode().decode('unicode_escape').encode('latin-1')); time.sleep(.1)\ns.recv(65536)"
+        lab.run(ns, ["python3", "-c", talk, "11211", r"set boat 0 0 3\r\nred\r\n", r"get boat none\r\n", r"stats\r\n",
+                     r"\x80\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00boat"])
+        lab.run(ns, ["python3", "-c", talk, "11211",
+                     r"\x80\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00boat",
+                     r"\x80\x0a" + r"\x00" * 22])
+        lab.run(ns, ["python3", "-c", talk, "2525", r"EHLO quay\r\n", r"MAIL FROM:<a@harbour.test>\r\n", r"RCPT TO:<b@harbour.test>\r\n",
+                     r"DATA\r\n", r"Subject: tide\r\n\r\nhigh at noon\r\n.\r\n", r"QUIT\r\n"])
+        lab.run(ns, ["nghttp", "-n", *["http://127.0.0.1:8080/index.html"] * 5, "http://127.0.0.1:8080/none"])
 
 
 # -- other stacks -----------------------------------------------------------

@@ -8,9 +8,11 @@
 
 mod replay;
 mod run;
+mod trail;
 
 pub use replay::{Captured, Carried, Replay, replay, replay_while};
-pub use run::{Run, run};
+pub use run::{Run, run, run_along};
+pub use trail::Trail;
 
 use crate::decode::{self, Decoded, Decoder};
 use crate::model::{
@@ -29,6 +31,8 @@ pub struct Engine {
     decoder: Decoder,
     table: Table<Entry>,
     counters: Counters,
+    /// See [`Cx::room`].
+    room: Vec<u8>,
     counts: Counts,
     next_conn: u32,
     /// The last packet, and when it came.
@@ -38,12 +42,19 @@ pub struct Engine {
     /// What the sink adds about the packet at hand, and the connections that are over with it.
     added: Vec<(ConnId, Flow, Place, EventKind)>,
     gone: Vec<ConnId>,
+    /// What is noted for a trail, where one is left.
+    notes: Option<trail::Notes>,
+    /// The only connection that is looked at, where there is one.
+    only: Option<(Key, ConnId)>,
 }
 
 /// A connection, and what speaks on it.
+#[derive(Clone)]
 struct Entry {
     tcp: Connection,
     host: Host,
+    /// Payload bytes since it was last kept for a trail.
+    since_stop: u64,
 }
 
 impl Engine {
@@ -56,12 +67,15 @@ impl Engine {
             decoder: Decoder::new(),
             table: Table::default(),
             counters: Counters::default(),
+            room: Vec::new(),
             counts: Counts::default(),
             next_conn: 0,
             last: (PacketNo::FIRST, Timestamp::default()),
             ended: VecDeque::new(),
             added: Vec::new(),
             gone: Vec::new(),
+            notes: None,
+            only: None,
         }
     }
 
@@ -80,9 +94,13 @@ impl Engine {
         self.counters.events = 0;
         self.last = (packet.no, packet.time);
         self.forget(packet.time);
+        let only = self.only;
         self.counts.wire_bytes += u64::from(packet.orig_len);
         match self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
+                if only.is_some_and(|(key, _)| key != Key::new(segment.src, segment.dst)) {
+                    return Ok(());
+                }
                 let wire = match self.want.wire {
                     true => decode::wire(&packet, &segment),
                     false => Wire::default(),
@@ -96,10 +114,12 @@ impl Engine {
                     config: &self.config,
                     want: self.want,
                     counters: &mut self.counters,
+                    room: &mut self.room,
                     packet: packet.no,
                     at_end: false,
                     time: packet.time,
                     sink,
+                    notes: self.notes.as_mut(),
                     error: None,
                     added: &mut self.added,
                     gone: &mut self.gone,
@@ -132,10 +152,12 @@ impl Engine {
             config: &self.config,
             want: self.want,
             counters: &mut self.counters,
+            room: &mut self.room,
             packet: self.last.0,
             at_end: true,
             time: self.last.1,
             sink,
+            notes: None,
             error: None,
             added: &mut self.added,
             gone: &mut self.gone,
@@ -148,7 +170,7 @@ impl Engine {
         open.sort_unstable_by_key(|entry| entry.tcp.id);
         // The facts of all of them first: what is added does not change their ids.
         for entry in &mut open {
-            let Entry { tcp, host } = entry;
+            let Entry { tcp, host, .. } = entry;
             let mut cx = work.cx(tcp);
             tcp.finish(&mut cx, &mut above(host));
             work.collect(&entry.tcp);
@@ -189,10 +211,12 @@ struct Work<'a> {
     config: &'a Config,
     want: Want,
     counters: &'a mut Counters,
+    room: &'a mut Vec<u8>,
     packet: PacketNo,
     at_end: bool,
     time: Timestamp,
     sink: &'a mut dyn Sink,
+    notes: Option<&'a mut trail::Notes>,
     error: Option<io::Error>,
     added: &'a mut Vec<(ConnId, Flow, Place, EventKind)>,
     gone: &'a mut Vec<ConnId>,
@@ -223,7 +247,17 @@ impl Work<'_> {
             }
             let ports = [segment.src.port, segment.dst.port];
             let host = Host::new(!segment.flags.syn(), self.config.protocol(ports));
-            table.insert(key, Entry { tcp, host });
+            table.insert(
+                key,
+                Entry {
+                    tcp,
+                    host,
+                    since_stop: 0,
+                },
+            );
+            if let Some(notes) = &mut self.notes {
+                notes.start(self.packet);
+            }
         }
         let Some(entry) = table.find(&key) else {
             return new;
@@ -232,7 +266,7 @@ impl Work<'_> {
             entry.tcp.orient(segment.src, asks(segment.payload));
         }
         let before = entry.tcp.ended();
-        let Entry { tcp, host } = entry;
+        let Entry { tcp, host, .. } = entry;
         let mut cx = self.cx(tcp);
         tcp.segment(segment, &mut cx, &mut above(host));
         if cx.want.wire {
@@ -252,6 +286,9 @@ impl Work<'_> {
             entry.host = Host::new(false, None);
             ended.push_back((self.time, key, entry.tcp.id));
             self.gone.push(entry.tcp.id);
+        }
+        if let Some(notes) = &mut self.notes {
+            notes.fed(entry, segment, self.packet);
         }
         new
     }
@@ -277,7 +314,7 @@ impl Work<'_> {
 
     /// Nothing more comes of this connection, for this reason if there is one.
     fn finish(&mut self, entry: &mut Entry, why: Option<Anomaly>) {
-        let Entry { tcp, host } = entry;
+        let Entry { tcp, host, .. } = entry;
         let mut cx = self.cx(tcp);
         tcp.finish(&mut cx, &mut above(host));
         if let Some(why) = why {
@@ -320,6 +357,7 @@ impl Work<'_> {
             counters: self.counters,
             sink: self.sink,
             error: &mut self.error,
+            room: self.room,
             marks: Vec::new(),
         };
         cx.emit(place, kind, Loan::default());
@@ -337,6 +375,7 @@ impl Work<'_> {
             counters: self.counters,
             sink: self.sink,
             error: &mut self.error,
+            room: self.room,
             marks: Vec::new(),
         }
     }

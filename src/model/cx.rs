@@ -32,7 +32,10 @@ pub struct Cx<'a> {
     pub sink: &'a mut dyn Sink,
     /// The first error that the sink had.
     pub error: &'a mut Option<io::Error>,
-    /// What was completed, for whoever follows its bytes; only where acknowledgements are wanted.
+    /// Room for whoever has to change bytes before they are shown; holds nothing from one use to
+    /// the next.
+    pub room: &'a mut Vec<u8>,
+    /// What was completed, for whoever follows its bytes; only where marks are wanted.
     pub marks: Vec<Mark>,
 }
 
@@ -121,7 +124,7 @@ impl Cx<'_> {
             nth: self.counters.events,
         };
         self.counters.events = self.counters.events.saturating_add(1);
-        if self.want.acks
+        if self.want.marks
             && let EventKind::Ws(Ws::Message(_)) = kind
             && let (Some(dir), Space::Tcp) = (place.dir, place.span.space)
         {

@@ -1,6 +1,8 @@
 //! What takes events.
 
-use super::{ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Wire};
+use super::{
+    ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Timestamp, Wire,
+};
 use std::io;
 use std::ops::Range;
 
@@ -9,6 +11,11 @@ pub trait Sink {
     /// What this sink needs beside the events; asked once, before the first packet.
     fn want(&self) -> Want {
         Want::default()
+    }
+
+    /// Hears when the first event came, passed on to it or not: seconds count from there.
+    fn begin(&mut self, time: Timestamp) {
+        let _ = time;
     }
 
     /// Takes an event. `flow` says who the two ends of its connection are; `loan` is its payload.
@@ -70,6 +77,10 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).want()
     }
 
+    fn begin(&mut self, time: Timestamp) {
+        (**self).begin(time);
+    }
+
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
         (**self).event(event, flow, loan)
     }
@@ -115,6 +126,9 @@ pub struct Want {
     pub stream: bool,
     /// An event for every acknowledgement, and one for every message when it is acknowledged.
     pub acks: bool,
+    /// A mark for every message that is completed: TCP asks for it itself, while something may hold
+    /// messages up.
+    pub marks: bool,
     /// No findings: nobody reads them.
     pub unjudged: bool,
     /// Insights, although nobody reads findings. Where findings are read, insights come as well.

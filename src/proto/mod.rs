@@ -51,7 +51,7 @@ enum Step {
 }
 
 /// What may speak on a stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Layer {
     Detect(Detect),
     Socks(Socks),
@@ -69,6 +69,15 @@ impl Layer {
             Self::Http1(layer) => layer.feed(dir, input, cx),
             Self::WebSocket(layer) => layer.feed(dir, input, cx),
             Self::Opaque(layer) => layer.feed(dir, input, cx),
+        }
+    }
+
+    /// Shows the layer once more the bytes that it would not take, now that the stream ends with
+    /// them. Where that tells it something, it answers how many of them it passes over.
+    fn last_look(&mut self, dir: Dir, at: u64, bytes: &[u8], cx: &mut Cx<'_>) -> Option<usize> {
+        match self {
+            Self::WebSocket(layer) => layer.last_look(dir, at, bytes, cx),
+            Self::Detect(_) | Self::Socks(_) | Self::Http1(_) | Self::Opaque(_) => None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Only some kinds of events.
 
-use crate::model::{ConnId, Dir, Event, Flow, KINDS, Loan, MessageRef, Piece, Sink, Want, Wire};
+use crate::model::{
+    ConnId, Dir, Event, Flow, KINDS, Loan, MessageRef, Piece, Sink, Timestamp, Want, Wire,
+};
 use std::io;
 
 /// Passes on the events whose kind was asked for; all of them where none was.
@@ -66,6 +68,10 @@ impl<S: Sink> Sink for Only<S> {
             insights: want.insights && self.passes("insight"),
             ..want
         }
+    }
+
+    fn begin(&mut self, time: Timestamp) {
+        self.sink.begin(time);
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {

@@ -4,6 +4,7 @@
 mod accounts;
 mod escape;
 mod fan;
+mod filtered;
 mod index;
 mod jsonl;
 mod line;
@@ -14,6 +15,7 @@ mod told;
 
 pub use escape::{Escaped, is_unsafe};
 pub use fan::Only;
+pub use filtered::Filtered;
 pub use index::{Ending, Index, Level, Line, Track, preview};
 pub use jsonl::Jsonl;
 pub use stats::{Format, Stats};

@@ -333,7 +333,7 @@ impl<W: Write> Stats<W> {
             accounts::told_json(line, &connection.told);
         }
         line.end();
-        self.into.write_all(&line.0)?;
+        self.into.write_all(line.bytes())?;
         let Some(session) = &connection.session else {
             return Ok(());
         };
@@ -357,7 +357,7 @@ impl<W: Write> Stats<W> {
         }
         accounts::told_json(line, &connection.told);
         line.end();
-        self.into.write_all(&line.0)
+        self.into.write_all(line.bytes())
     }
 
     fn row_text(&mut self, id: ConnId, connection: &Connection) -> io::Result<()> {
@@ -443,7 +443,7 @@ impl<W: Write> Stats<W> {
             line.close();
         }
         line.end();
-        self.into.write_all(&line.0)
+        self.into.write_all(line.bytes())
     }
 
     fn totals_text(&mut self, counts: Counts) -> io::Result<()> {
@@ -489,6 +489,7 @@ impl<W: Write> Stats<W> {
 impl<W: Write> Sink for Stats<W> {
     fn want(&self) -> Want {
         Want {
+            marks: false,
             unjudged: true,
             joined: false,
             parts: self.format.checksum,

@@ -76,11 +76,24 @@ fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Writte
         Note::Delivered(delivered) => self::delivered(out, delivered, event),
         Note::Remark(remark) => self::remark(out, remark, event),
         Note::Protocol(name) => write!(out, "{name}: not looked into"),
+        Note::Open(rest) => {
+            let [c2s, s2c] = rest.bytes;
+            write!(
+                out,
+                "TCP still open at the end of the capture; {c2s} bytes up, {s2c} bytes down"
+            )
+        }
     }
 }
 
 fn delivered(out: &mut String, delivered: &Delivered, event: &Event) -> Written {
     let packet = delivered.packet.get();
+    if delivered.kind.is_none() {
+        return write!(
+            out,
+            "not acknowledged to the end; its last byte came in packet {packet}"
+        );
+    }
     let age = Duration(event.time.since(delivered.seen));
     write!(
         out,
@@ -154,6 +167,18 @@ fn remark(out: &mut String, remark: &Remark, event: &Event) -> Written {
         Label::ReusedPorts => write!(out, "the ports of an earlier connection again")?,
     }
     match (remark.since, remark.of) {
+        (Some(since), Some(of)) if remark.label.is_delay() => {
+            let up_to = match remark.label {
+                Label::NagleDelay => "up to ",
+                _ => "",
+            };
+            write!(
+                out,
+                " for {up_to}{}, see packet {}",
+                Duration(since),
+                of.get()
+            )
+        }
         (Some(since), Some(of)) => {
             write!(out, ", {} after packet {}", Duration(since), of.get())
         }

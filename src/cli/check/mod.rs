@@ -11,7 +11,7 @@ use docket::Docket;
 use std::io::{self, Write as _};
 use wscope::engine::Run;
 use wscope::model::{Event, EventKind, Finding, Flow, Loan, Severity, Sink, Verdict, Want};
-use wscope::sink::{Jsonl, Only};
+use wscope::sink::{Filtered, Jsonl, Only};
 
 /// Checks, and says whether an error was found.
 pub fn run(args: &Check, common: Common, found: &mut bool) -> Done {
@@ -39,9 +39,10 @@ pub fn run(args: &Check, common: Common, found: &mut bool) -> Done {
 }
 
 fn into<S: Sink>(args: &Check, sink: S, found: &mut bool) -> anyhow::Result<(Run, S)> {
-    let mut watch = Watch { sink, found };
+    let watch = Watch { sink, found };
+    let mut watch = Filtered::new(args.captures.display.clone(), watch);
     let run = progress::run(&args.captures, &mut watch)?;
-    Ok((run, watch.sink))
+    Ok((run, watch.into_inner().sink))
 }
 
 /// Notes whether an error was found.
