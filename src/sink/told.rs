@@ -45,8 +45,7 @@ pub fn insight(out: &mut String, insight: &Insight, event: &Event) -> fmt::Resul
         }
         InsightKind::Answered(it) => answered(out, it, event),
         InsightKind::Unanswered(it) => {
-            let Answers(format, id, name) = Answers(it.format, &it.id, it.name.as_deref());
-            let what = Answers(format, id, name);
+            let what = Answers(it.format, &it.id, it.name.as_deref());
             let waited = Duration(it.waited);
             write!(out, "{what} was not answered in {waited}")
         }
@@ -184,11 +183,7 @@ impl Display for DeliveryRow<'_> {
                 write!(f, ", news waits up to {} to be asked for", Duration(nanos))
             }
             (Way::LongPolling, Some(nanos)) => {
-                write!(
-                    f,
-                    ", nobody waits for news for {} after each",
-                    Duration(nanos)
-                )
+                write!(f, ", asked again {} after each answer", Duration(nanos))
             }
             _ => Ok(()),
         }
