@@ -356,7 +356,7 @@ pub static FIELDS: &[Field] = &[
     field("wscope.anomaly.what", Type::Text, "what wscope could not see: gap, limit, …", |v, f| if let EventKind::Anomaly(it) = &v.event.kind { word(f, it.what.word()) }),
     field("wscope.anomaly.text", Type::Text, "the same as a sentence", |v, f| if let EventKind::Anomaly(it) = &v.event.kind { word(f, &it.text) }),
     field("wscope.insight.what", Type::Text, "what several events tell together", |v, f| if let EventKind::Insight(it) = &v.event.kind { word(f, it.kind.word()) }),
-    field("wscope.insight.round_trip", Type::Span, "from a ping to its pong", |v, f| if let EventKind::Insight(it) = &v.event.kind && let InsightKind::RoundTrip { nanos } = it.kind { f(Datum::Span(nanos)) }),
+    field("wscope.insight.round_trip", Type::Span, "from a ping to its pong", |v, f| if let EventKind::Insight(it) = &v.event.kind && let InsightKind::RoundTrip { nanos, .. } = it.kind { f(Datum::Span(nanos)) }),
     field("tls.handshake.extensions_server_name", Type::Text, "the server's name, as a client hello asks for it", |v, f| if let EventKind::Tls(Tls::Hello(it)) = &v.event.kind && let Some(name) = &it.server_name { word(f, name) }),
     field("wscope.tls.version", Type::Text, "the TLS version of a hello", |v, f| if let EventKind::Tls(Tls::Hello(it)) = &v.event.kind { word(f, &it.version) }),
     field("wscope.tls.inside", Type::Text, "whether the inside of TLS is open: open, no-keys, …", |v, f| if let EventKind::Tls(Tls::Inside(it)) = &v.event.kind { word(f, it.state.word()) }),
@@ -463,7 +463,7 @@ fn session(v: &View<'_>) -> Option<SessionId> {
         EventKind::Ws(Ws::Message(it)) => Some(it.session),
         EventKind::Ws(Ws::Close(it)) => Some(it.session),
         EventKind::Finding(it) => it.session,
-        EventKind::Insight(it) => Some(it.session),
+        EventKind::Insight(it) => it.session,
         EventKind::Ws(Ws::Refused(_))
         | EventKind::Tcp(_)
         | EventKind::Http(_)

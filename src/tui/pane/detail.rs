@@ -325,6 +325,7 @@ fn show(name: &str, value: Value<'_>) -> Vec<Node> {
     let plain = match value {
         Value::Text(text) => escape(text),
         Value::Number(number) => number.to_string(),
+        Value::Signed(number) => number.to_string(),
         Value::Bool(yes) => if yes { "yes" } else { "no" }.into(),
         Value::Hex(number) => format!("{number:08x}"),
         Value::Digits(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
