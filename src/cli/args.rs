@@ -1,8 +1,10 @@
 //! What was typed.
 
+use crate::tui::{Opening, Palette, Theme};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use wscope::model::{Config, Limits, Protocol};
+use wscope::field::Filter;
+use wscope::model::{Config, EventId, Limits, Protocol};
 use wscope::source::Capture;
 
 /// A microscope for WebSocket: from captured packets to messages, with every step visible.
@@ -24,7 +26,49 @@ pub struct Cli {
     pub captures: Captures,
 
     #[command(flatten)]
+    pub screen: Screen,
+
+    #[command(flatten)]
     pub common: Common,
+}
+
+/// How the screen looks, and where it begins.
+#[derive(Args, Debug, Clone, Copy)]
+pub struct Screen {
+    /// Open the screen at this event, such as 4711.1.
+    #[arg(long, value_name = "ID")]
+    pub at: Option<EventId>,
+
+    /// Colours of the screen.
+    #[arg(long, value_name = "THEME", value_enum, default_value_t = Palette::Dark)]
+    pub theme: Palette,
+
+    /// Only ASCII characters on the screen; also where the locale has no others.
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+impl Screen {
+    /// How the screen begins, with colours or without.
+    pub fn opening(self, colour: bool) -> Opening {
+        let palette = if colour { self.theme } else { Palette::None };
+        let ascii = self.ascii || !speaks_unicode(|name| std::env::var(name).ok());
+        Opening {
+            theme: Theme { palette, ascii },
+            at: self.at,
+        }
+    }
+}
+
+/// Whether the locale is one of UTF-8; where nothing says, the terminal is taken for a modern one.
+fn speaks_unicode(var: impl Fn(&str) -> Option<String>) -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| var(name).filter(|value| !value.is_empty()));
+    set.is_none_or(|value| {
+        let value = value.to_ascii_lowercase();
+        value.contains("utf-8") || value.contains("utf8")
+    })
 }
 
 #[derive(Subcommand, Debug)]
@@ -37,6 +81,8 @@ pub enum Command {
     Check(Check),
     /// The rules, or one of them explained.
     Rules(RulesArgs),
+    /// The fields that a display filter may ask for.
+    Fields(FieldsArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -48,6 +94,11 @@ pub struct Captures {
     /// Only packets that pass this capture filter, as tcpdump knows them (needs libpcap built in).
     #[arg(short = 'f', value_name = "BPF")]
     pub filter: Option<String>,
+
+    /// Show only events that pass this display filter, such as 'websocket.opcode == 1 && tcp.port == 80';
+    /// `wscope fields` lists what can be asked.
+    #[arg(short = 'Y', long = "display-filter", value_name = "FILTER", value_parser = display)]
+    pub display: Option<Filter>,
 
     /// Take connections with this port for that protocol where their first bytes do not tell:
     /// websocket, http, or nothing.
@@ -84,6 +135,18 @@ pub struct LimitArgs {
     /// Bytes of a message that are joined (16777216).
     #[arg(long, value_name = "BYTES")]
     pub max_message: Option<usize>,
+}
+
+/// A display filter; what is wrong with it is pointed at.
+fn display(text: &str) -> Result<Filter, String> {
+    Filter::new(text).map_err(|problem| {
+        let shown = wscope::sink::Escaped(text);
+        let mark = "^".repeat(problem.at.len().max(1));
+        format!(
+            "{problem}\n\n  {shown}\n  {}{mark}",
+            " ".repeat(problem.at.start)
+        )
+    })
 }
 
 /// `8080=websocket`
@@ -207,7 +270,7 @@ pub struct StatsArgs {
     pub totals: bool,
 
     /// Add the sum of the XXH64 hashes of all text and binary payloads.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "display")]
     pub checksum: bool,
 }
 
@@ -234,6 +297,13 @@ pub enum Format {
 }
 
 #[derive(Args, Debug)]
+pub struct FieldsArgs {
+    /// Only fields with this in their name.
+    #[arg(value_name = "WORD")]
+    pub word: Option<String>,
+}
+
+#[derive(Args, Debug)]
 pub struct RulesArgs {
     /// A rule's name or number.
     #[arg(value_name = "RULE")]
@@ -244,6 +314,15 @@ pub struct RulesArgs {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+
+    #[test]
+    fn the_locale_decides_what_can_be_drawn() {
+        let speaks = |name: &'static str, value: &'static str| {
+            speaks_unicode(move |asked| (asked == name).then(|| value.to_owned()))
+        };
+        assert!(speaks("LANG", "en_US.UTF-8") && speaks("LC_ALL", "C.utf8") && speaks("LANG", ""));
+        assert!(!speaks("LANG", "C") && !speaks("LC_ALL", "zh_CN.GBK"));
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod check;
+mod fields;
 mod print;
 mod progress;
 mod rules;
@@ -26,15 +27,17 @@ pub fn main() -> ExitCode {
     let Cli {
         command,
         captures,
+        screen,
         common,
     } = Cli::parse();
     let mut found = false;
     let done = match command {
         Some(Command::Print(print)) => print::run(&print, common),
         Some(Command::Stats(stats)) => stats::run(&stats),
-        None if io::stdout().is_terminal() => tui::run(&captures, common.colour()),
+        None if io::stdout().is_terminal() => tui::run(&captures, screen.opening(common.colour())),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
         Some(Command::Rules(args)) => rules::run(&args),
+        Some(Command::Fields(args)) => fields::run(&args),
         None => print::run(
             &Print {
                 captures,

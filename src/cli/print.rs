@@ -5,7 +5,7 @@ use super::{Done, progress, stdout};
 use anyhow::anyhow;
 use std::io::Write as _;
 use wscope::model::{KINDS, Sink};
-use wscope::sink::{Jsonl, Only, Text};
+use wscope::sink::{Filtered, Jsonl, Only, Text};
 
 pub fn run(args: &Print, common: Common) -> Done {
     let mut out = stdout();
@@ -25,6 +25,6 @@ fn into(args: &Print, sink: impl Sink) -> Done {
             KINDS.join(", ")
         )
     })?;
-    let mut sink = sink.with_acks(args.acks);
+    let mut sink = Filtered::new(args.captures.display.clone(), sink.with_acks(args.acks));
     Ok(progress::run(&args.captures, &mut sink)?.errors)
 }

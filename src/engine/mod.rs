@@ -8,9 +8,11 @@
 
 mod replay;
 mod run;
+mod trail;
 
 pub use replay::{Captured, Carried, Replay, replay, replay_while};
-pub use run::{Run, run};
+pub use run::{Run, run, run_along};
+pub use trail::Trail;
 
 use crate::decode::{Decoded, Decoder};
 use crate::model::{
@@ -29,18 +31,27 @@ pub struct Engine {
     decoder: Decoder,
     table: Table<Entry>,
     counters: Counters,
+    /// See [`Cx::room`].
+    room: Vec<u8>,
     counts: Counts,
     next_conn: u32,
     /// The last packet, and when it came.
     last: (PacketNo, Timestamp),
     /// Connections that have ended, oldest first: forgotten after a while.
     ended: VecDeque<(Timestamp, Key, ConnId)>,
+    /// What is noted for a trail, where one is left.
+    notes: Option<trail::Notes>,
+    /// The only connection that is looked at, where there is one.
+    only: Option<(Key, ConnId)>,
 }
 
 /// A connection, and what speaks on it.
+#[derive(Clone)]
 struct Entry {
     tcp: Connection,
     host: Host,
+    /// Payload bytes since it was last kept for a trail.
+    since_stop: u64,
 }
 
 impl Engine {
@@ -53,10 +64,13 @@ impl Engine {
             decoder: Decoder::new(),
             table: Table::default(),
             counters: Counters::default(),
+            room: Vec::new(),
             counts: Counts::default(),
             next_conn: 0,
             last: (PacketNo::FIRST, Timestamp::default()),
             ended: VecDeque::new(),
+            notes: None,
+            only: None,
         }
     }
 
@@ -75,16 +89,22 @@ impl Engine {
         self.counters.events = 0;
         self.last = (packet.no, packet.time);
         self.forget(packet.time);
+        let only = self.only;
         match self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
+                if only.is_some_and(|(key, _)| key != Key::new(segment.src, segment.dst)) {
+                    return Ok(());
+                }
                 let mut work = Work {
                     config: &self.config,
                     want: self.want,
                     counters: &mut self.counters,
+                    room: &mut self.room,
                     packet: packet.no,
                     at_end: false,
                     time: packet.time,
                     sink,
+                    notes: self.notes.as_mut(),
                     error: None,
                 };
                 self.counts.tcp_packets += 1;
@@ -113,10 +133,12 @@ impl Engine {
             config: &self.config,
             want: self.want,
             counters: &mut self.counters,
+            room: &mut self.room,
             packet: self.last.0,
             at_end: true,
             time: self.last.1,
             sink,
+            notes: None,
             error: None,
         };
         let mut open: Vec<_> = self
@@ -154,10 +176,12 @@ struct Work<'a> {
     config: &'a Config,
     want: Want,
     counters: &'a mut Counters,
+    room: &'a mut Vec<u8>,
     packet: PacketNo,
     at_end: bool,
     time: Timestamp,
     sink: &'a mut dyn Sink,
+    notes: Option<&'a mut trail::Notes>,
     error: Option<io::Error>,
 }
 
@@ -185,7 +209,17 @@ impl Work<'_> {
             }
             let ports = [segment.src.port, segment.dst.port];
             let host = Host::new(!segment.flags.syn(), self.config.protocol(ports));
-            table.insert(key, Entry { tcp, host });
+            table.insert(
+                key,
+                Entry {
+                    tcp,
+                    host,
+                    since_stop: 0,
+                },
+            );
+            if let Some(notes) = &mut self.notes {
+                notes.start(self.packet);
+            }
         }
         let Some(entry) = table.find(&key) else {
             return new;
@@ -194,7 +228,7 @@ impl Work<'_> {
             entry.tcp.orient(segment.src, asks(segment.payload));
         }
         let before = entry.tcp.ended();
-        let Entry { tcp, host } = entry;
+        let Entry { tcp, host, .. } = entry;
         let mut cx = self.cx(tcp);
         tcp.segment(segment, &mut cx, &mut above(host));
         if !before && tcp.ended() {
@@ -202,6 +236,9 @@ impl Work<'_> {
             // What it held is not needed any more; only its last segments may still come.
             entry.host = Host::new(false, None);
             ended.push_back((self.time, key, entry.tcp.id));
+        }
+        if let Some(notes) = &mut self.notes {
+            notes.fed(entry, segment, self.packet);
         }
         new
     }
@@ -228,7 +265,7 @@ impl Work<'_> {
     }
 
     fn finish(&mut self, entry: &mut Entry) {
-        let Entry { tcp, host } = entry;
+        let Entry { tcp, host, .. } = entry;
         let mut cx = self.cx(tcp);
         tcp.finish(&mut cx, &mut above(host));
         cx.over();
@@ -246,6 +283,7 @@ impl Work<'_> {
             counters: self.counters,
             sink: self.sink,
             error: &mut self.error,
+            room: self.room,
             marks: Vec::new(),
         }
     }

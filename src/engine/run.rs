@@ -1,6 +1,7 @@
 //! From captures to a sink, in one call.
 
-use super::Engine;
+use super::trail::Notes;
+use super::{Engine, Trail};
 use crate::error::Error;
 use crate::insight::Insights;
 use crate::model::{Config, Counts, Sink};
@@ -32,6 +33,20 @@ pub fn run(
     capture: &mut Capture,
     config: impl Into<Config>,
     sink: &mut dyn Sink,
+    watch: impl FnMut(Progress, Counts) -> bool,
+) -> io::Result<Run> {
+    run_along(capture, config, sink, None, watch)
+}
+
+/// As [`run`], and leaves a trail on the way.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_along(
+    capture: &mut Capture,
+    config: impl Into<Config>,
+    sink: &mut dyn Sink,
+    trail: Option<&Trail>,
     mut watch: impl FnMut(Progress, Counts) -> bool,
 ) -> io::Result<Run> {
     let want = sink.want();
@@ -44,6 +59,7 @@ pub fn run(
         }
     };
     let mut engine = Engine::new(config, want);
+    engine.notes = trail.map(|_| Notes::default());
     let mut errors = Vec::new();
     loop {
         match capture.next() {
@@ -51,10 +67,16 @@ pub fn run(
             Ok(None) => break,
             Err(error) => errors.push(error),
         }
+        if let Some(trail) = trail {
+            trail.note(capture, &mut engine);
+        }
         let counts = engine.counts();
         if counts.packets.is_multiple_of(STRIDE) && !watch(capture.progress(), counts) {
             break;
         }
+    }
+    if let Some(trail) = trail {
+        trail.gather(capture, &mut engine);
     }
     engine.finish(sink)?;
     Ok(Run {

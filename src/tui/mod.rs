@@ -7,29 +7,41 @@
 
 mod app;
 mod canvas;
+mod compare;
+mod export;
 #[cfg(test)]
 mod fixture;
 mod jobs;
 mod keys;
 mod msg;
+mod notes;
 mod pane;
+mod prompt;
 mod sheet;
+mod sift;
 mod theme;
 mod update;
 mod view;
+mod wire;
 
 use crate::cli::args::Captures;
 use anyhow::{Context as _, Result};
 use app::App;
-use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
-use jobs::Worker;
-use msg::Msg;
+use base64::Engine as _;
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use jobs::{Source, Workers};
+use msg::{Job, Msg};
+use notes::Notes;
 use ratatui::DefaultTerminal;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use theme::Theme;
+pub use theme::{Palette, Theme};
+use wscope::engine::Trail;
+use wscope::model::EventId;
 
 /// Between two pictures; what comes meanwhile is shown together.
 const PICTURE: Duration = Duration::from_millis(33);
@@ -37,18 +49,48 @@ const PICTURE: Duration = Duration::from_millis(33);
 /// How long a picture waits for bytes that are quick to come.
 const QUICK: Duration = Duration::from_millis(15);
 
+/// How the screen begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    pub theme: Theme,
+    /// The event to go to.
+    pub at: Option<EventId>,
+}
+
 /// Shows captures until someone quits; answers with what was wrong with them.
-pub fn run(captures: &Captures, colour: bool) -> Result<Vec<wscope::Error>> {
+pub fn run(captures: &Captures, opening: Opening) -> Result<Vec<wscope::Error>> {
     let capture = captures.open()?;
+    let source = Source {
+        captures: captures.clone(),
+        trail: Trail::new(&capture),
+        lens: msg::Lens::default(),
+    };
     let (queue, messages) = mpsc::sync_channel(jobs::QUEUE);
     jobs::watch_signals(queue.clone()).context("cannot watch for signals")?;
-    let worker = Worker::new(captures.clone(), queue.clone());
+    let workers = Workers::new(&source, &queue);
     let mut screen = Screen::open().context("cannot use this terminal")?;
     let size = screen.terminal.size()?;
-    let mut app = App::new(name(&captures.files), Theme { colour }, size);
+    let mut app = App::new(name(&captures.files), opening.theme, size);
+    let files = captures.files.iter().map(|file| file.to_string_lossy());
+    app.files = files
+        .map(|file| update::quote(&file))
+        .collect::<Vec<_>>()
+        .join(" ");
+    app.at = opening.at;
+    match Notes::open(&captures.files) {
+        Ok(notes) => app.notes = notes,
+        Err(why) => app.said = Some(Err(why)),
+    }
+    let mut first = Vec::new();
+    if let Some(filter) = &captures.display {
+        update::filter(&mut app, &filter.to_string(), &mut first);
+    }
+    for job in first {
+        start(job, &workers, &source);
+    }
     jobs::listen(queue.clone());
-    jobs::load(capture, captures.config(), queue);
-    turn(&mut app, &mut screen.terminal, &messages, &worker)?;
+    jobs::load(capture, source.clone(), queue);
+    turn(&mut app, &mut screen, &messages, (&workers, &source))?;
     Ok(app.load.errors)
 }
 
@@ -68,11 +110,11 @@ fn name(files: &[PathBuf]) -> String {
 
 fn turn(
     app: &mut App,
-    terminal: &mut DefaultTerminal,
+    screen: &mut Screen,
     messages: &Receiver<Msg>,
-    worker: &Worker,
+    (workers, source): (&Workers, &Source),
 ) -> Result<()> {
-    terminal.draw(|frame| view::view(app, frame))?;
+    screen.terminal.draw(|frame| view::view(app, frame))?;
     while !app.quit {
         let Ok(msg) = messages.recv() else { break };
         let mut due = Instant::now()
@@ -83,9 +125,14 @@ fn turn(
             };
         let mut next = Some(msg);
         while let Some(msg) = next.take() {
-            if let Some(job) = update::update(app, msg) {
-                worker.start(job);
+            for job in update::update(app, msg) {
                 due = due.max(Instant::now() + QUICK);
+                start(job, workers, source);
+            }
+            look_through(app, source);
+            if std::mem::take(&mut app.suspend) {
+                screen.suspend()?;
+                app.size = screen.terminal.size()?;
             }
             // What is asked for now is worth waiting for; otherwise draw when there is nothing more.
             let patience = if app.bytes.answer.is_none() {
@@ -99,13 +146,48 @@ fn turn(
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
             };
             if next.is_some() && Instant::now() > due + PICTURE {
-                terminal.draw(|frame| view::view(app, frame))?;
+                screen.terminal.draw(|frame| view::view(app, frame))?;
                 due = Instant::now();
             }
         }
-        terminal.draw(|frame| view::view(app, frame))?;
+        screen.terminal.draw(|frame| view::view(app, frame))?;
     }
     Ok(())
+}
+
+/// Hands a job to its thread, and lets the loader look through what is still to come.
+fn start(job: Job, workers: &Workers, source: &Source) {
+    match job {
+        Job::Copy(text) => copy(&text),
+        Job::Sift {
+            generation,
+            needle: sift::Needle::Filter(ref filter),
+            ..
+        } => {
+            if let Ok(mut lens) = source.lens.lock() {
+                *lens = Some((generation, filter.clone()));
+            }
+            workers.start(job);
+        }
+        job => workers.start(job),
+    }
+}
+
+/// Takes the filter off the loader where there is none any more.
+fn look_through(app: &App, source: &Source) {
+    if app.filter.is_none()
+        && let Ok(mut lens) = source.lens.lock()
+    {
+        *lens = None;
+    }
+}
+
+/// Hands a text to the terminal's clipboard: OSC 52, in base64, so that nothing in it is obeyed.
+fn copy(text: &str) {
+    let coded = base64::engine::general_purpose::STANDARD.encode(text);
+    let mut out = io::stdout();
+    // A terminal without a clipboard ignores it; one that is gone is noticed when drawing.
+    let _ = write!(out, "\x1b]52;c;{coded}\x07").and_then(|()| out.flush());
 }
 
 /// The terminal while it is ours; however we leave, it is given back as it was.
@@ -118,17 +200,38 @@ impl Screen {
         let terminal = ratatui::try_init()?;
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let _ = crossterm::execute!(io::stdout(), DisableMouseCapture);
+            let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
             hook(info);
         }));
-        crossterm::execute!(io::stdout(), EnableMouseCapture)?;
+        crossterm::execute!(io::stdout(), EnableMouseCapture, EnableBracketedPaste)?;
         Ok(Self { terminal })
+    }
+
+    /// Gives the terminal back, stops until someone says `fg`, and takes it again.
+    #[cfg(unix)]
+    fn suspend(&mut self) -> io::Result<()> {
+        crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste)?;
+        ratatui::try_restore()?;
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        crossterm::terminal::enable_raw_mode()?;
+        crossterm::execute!(
+            io::stdout(),
+            crossterm::terminal::EnterAlternateScreen,
+            EnableMouseCapture,
+            EnableBracketedPaste
+        )?;
+        self.terminal.clear()
+    }
+
+    #[cfg(not(unix))]
+    fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = crossterm::execute!(io::stdout(), DisableMouseCapture);
+        let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
         ratatui::restore();
     }
 }
