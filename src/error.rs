@@ -15,6 +15,27 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// A device that cannot be captured from.
+    #[error("{name}: {cause}")]
+    Device {
+        /// Its name.
+        name: String,
+        /// What the system or libpcap said.
+        cause: String,
+    },
+    /// The right to capture is missing.
+    #[error(
+        "{name}: not allowed to capture here ({cause}): run it with sudo, or give the program the right once with \
+         `sudo setcap cap_net_raw,cap_net_admin=eip {program}`"
+    )]
+    Rights {
+        /// The device.
+        name: String,
+        /// What the system or libpcap said.
+        cause: String,
+        /// The program that has to be given the right.
+        program: String,
+    },
     /// A capture filter that cannot be compiled.
     #[error("capture filter {expression:?}: {cause}")]
     Filter {

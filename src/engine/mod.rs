@@ -41,6 +41,8 @@ pub struct Engine {
 struct Entry {
     tcp: Connection,
     host: Host,
+    /// It was told of dropped packets, and none of its own came since.
+    doubted: bool,
 }
 
 impl Engine {
@@ -101,6 +103,50 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+
+    /// Says that so many packets were dropped after the last one: each open connection may have lost
+    /// something, and is told so once until it shows itself again.
+    ///
+    /// # Errors
+    /// As for [`Engine::packet`].
+    pub fn dropped(&mut self, packets: u64, sink: &mut dyn Sink) -> io::Result<()> {
+        self.counts.dropped += packets;
+        let mut work = Work {
+            config: &self.config,
+            want: self.want,
+            counters: &mut self.counters,
+            packet: self.last.0,
+            at_end: false,
+            time: self.last.1,
+            sink,
+            error: None,
+        };
+        let mut open: Vec<_> = self
+            .table
+            .iter_mut()
+            .filter(|entry| !entry.tcp.ended() && !entry.doubted)
+            .collect();
+        open.sort_unstable_by_key(|entry| entry.tcp.id);
+        for entry in open {
+            entry.doubted = true;
+            let (noun, verb) = if packets == 1 {
+                ("packet", "was")
+            } else {
+                ("packets", "were")
+            };
+            let text = format!(
+                "{packets} {noun} {verb} dropped about here, of whichever connection, before they could be captured"
+            );
+            let what = What::Dropped;
+            let kind = EventKind::Anomaly(Anomaly {
+                what,
+                text: text.into(),
+            });
+            let mut cx = work.cx(&entry.tcp);
+            cx.emit(Place::default(), kind, Loan::default());
+        }
+        work.error.map_or(Ok(()), Err)
     }
 
     /// Says that there are no more packets: what is still open ends here.
@@ -185,7 +231,8 @@ impl Work<'_> {
             }
             let ports = [segment.src.port, segment.dst.port];
             let host = Host::new(!segment.flags.syn(), self.config.protocol(ports));
-            table.insert(key, Entry { tcp, host });
+            let doubted = false;
+            table.insert(key, Entry { tcp, host, doubted });
         }
         let Some(entry) = table.find(&key) else {
             return new;
@@ -194,7 +241,8 @@ impl Work<'_> {
             entry.tcp.orient(segment.src, asks(segment.payload));
         }
         let before = entry.tcp.ended();
-        let Entry { tcp, host } = entry;
+        let Entry { tcp, host, doubted } = entry;
+        *doubted = false;
         let mut cx = self.cx(tcp);
         tcp.segment(segment, &mut cx, &mut above(host));
         if !before && tcp.ended() {
@@ -228,7 +276,7 @@ impl Work<'_> {
     }
 
     fn finish(&mut self, entry: &mut Entry) {
-        let Entry { tcp, host } = entry;
+        let Entry { tcp, host, .. } = entry;
         let mut cx = self.cx(tcp);
         tcp.finish(&mut cx, &mut above(host));
         cx.over();

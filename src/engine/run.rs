@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::insight::Insights;
 use crate::model::{Config, Counts, Sink};
 use crate::rules::Judge;
-use crate::source::{Capture, Progress};
+use crate::source::{Capture, Drops, Progress};
 use std::io;
 
 /// How a run went.
@@ -45,9 +45,13 @@ pub fn run(
     };
     let mut engine = Engine::new(config, want);
     let mut errors = Vec::new();
+    let drops = capture.drops();
     loop {
         match capture.next() {
-            Ok(Some(packet)) => engine.packet(packet, sink)?,
+            Ok(Some(packet)) => {
+                dropped(&mut engine, &drops, sink)?;
+                engine.packet(packet, sink)?;
+            }
             Ok(None) => break,
             Err(error) => errors.push(error),
         }
@@ -56,9 +60,18 @@ pub fn run(
             break;
         }
     }
+    dropped(&mut engine, &drops, sink)?;
     engine.finish(sink)?;
     Ok(Run {
         counts: engine.counts(),
         errors,
     })
+}
+
+/// Tells the engine what the capture says was dropped since it was told last.
+pub(super) fn dropped(engine: &mut Engine, drops: &Drops, sink: &mut dyn Sink) -> io::Result<()> {
+    match drops.get() - engine.counts().dropped {
+        0 => Ok(()),
+        packets => engine.dropped(packets, sink),
+    }
 }

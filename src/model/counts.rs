@@ -11,4 +11,6 @@ pub struct Counts {
     pub tcp_conns: u64,
     /// Those whose link type is not read, or whose headers are cut or malformed.
     pub undecodable: u64,
+    /// Packets that never came: whoever captured says that it dropped so many.
+    pub dropped: u64,
 }

@@ -389,6 +389,9 @@ impl<W: Write> Stats<W> {
         line.number("frames", c2s.frames + s2c.frames);
         line.number("payload_bytes", c2s.payload_bytes + s2c.payload_bytes);
         line.number("undecodable_packets", counts.undecodable);
+        if counts.dropped > 0 {
+            line.number("dropped_packets", counts.dropped);
+        }
         if self.format.checksum {
             let sum = c2s.xxh64_sum.wrapping_add(s2c.xxh64_sum);
             line.key("xxh64_sum");
@@ -409,6 +412,7 @@ impl<W: Write> Stats<W> {
             tcp_packets,
             tcp_conns,
             undecodable,
+            dropped,
         } = counts;
         writeln!(
             self.into,
@@ -422,6 +426,13 @@ impl<W: Write> Stats<W> {
                 self.into,
                 "{} could not be decoded",
                 Count(undecodable, "packet")
+            )?;
+        }
+        if dropped > 0 {
+            let dropped = Count(dropped, "packet");
+            writeln!(
+                self.into,
+                "{dropped} more came too fast and were dropped: the capture does not have them"
             )?;
         }
         for dir in Dir::BOTH {

@@ -1,7 +1,7 @@
 //! Captures from files and streams, packet by packet.
 
 use super::look;
-use super::notes::{Interface, Notes, Secrets};
+use super::notes::{Drops, Interface, Notes, Secrets};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::unpack::{self, Packing};
@@ -211,6 +211,12 @@ impl Capture {
     #[must_use]
     pub fn secrets(&self) -> &[Secrets] {
         &self.notes.secrets
+    }
+
+    /// How many packets were dropped before they could be captured, as interface statistics tell.
+    #[must_use]
+    pub fn drops(&self) -> Drops {
+        self.notes.drops.clone()
     }
 
     /// How far the reading has come.

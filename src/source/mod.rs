@@ -13,6 +13,8 @@
 #[cfg(feature = "live")]
 mod bpf;
 mod clock;
+#[cfg(all(feature = "live", unix))]
+mod device;
 mod file;
 mod look;
 mod notes;
@@ -28,8 +30,10 @@ mod tests;
 
 #[cfg(feature = "live")]
 pub use bpf::Filter;
+#[cfg(all(feature = "live", unix))]
+pub use device::{Device, Sniffer};
 pub use file::{Capture, Progress};
-pub use notes::{Interface, Secrets};
+pub use notes::{Drops, Interface, Secrets};
 pub use reread::{Mark, Marks};
 pub use write::{ByteOrder, PcapWriter, PcapngWriter, Resolution};
 
