@@ -37,6 +37,20 @@ pub enum Command {
     Check(Check),
     /// The rules, or one of them explained.
     Rules(RulesArgs),
+    /// Captures from an interface, and shows traffic as it happens.
+    #[cfg(unix)]
+    Live(Box<super::live::LiveArgs>),
+    /// The interfaces, their state and their addresses.
+    #[cfg(unix)]
+    Interfaces,
+    /// Captures and does nothing else: `live` starts it.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    CaptureOnly(super::live::DeviceArgs),
+    /// Confines itself as `live` does, and tries what must not be possible then.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    TryConfined(super::live::TryArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -75,7 +89,7 @@ pub struct LimitArgs {
 }
 
 /// `8080=websocket`
-fn decode_as(text: &str) -> Result<(u16, Protocol), String> {
+pub fn decode_as(text: &str) -> Result<(u16, Protocol), String> {
     let (port, protocol) = text
         .split_once('=')
         .ok_or("write PORT=PROTOCOL, such as 8080=websocket")?;

@@ -123,6 +123,12 @@ impl Capture {
         }
     }
 
+    /// The same, with its packets numbered from here on.
+    #[cfg(unix)]
+    pub(super) fn numbered(self, no: PacketNo) -> Self {
+        Self { no, ..self }
+    }
+
     /// From here on lends only packets that pass; the others are counted, so numbers stay as they are.
     #[cfg(feature = "live")]
     pub fn set_filter(&mut self, filter: super::Filter) {

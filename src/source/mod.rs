@@ -21,6 +21,9 @@ mod notes;
 mod pcap;
 mod pcapng;
 mod reread;
+mod rotate;
+#[cfg(unix)]
+mod spool;
 mod unpack;
 mod window;
 mod write;
@@ -35,6 +38,9 @@ pub use device::{Device, Sniffer};
 pub use file::{Capture, Progress};
 pub use notes::{Drops, Interface, Secrets};
 pub use reread::{Mark, Marks};
+pub use rotate::{Rotation, Turn};
+#[cfg(unix)]
+pub use spool::{History, Spool, SpoolReader};
 pub use write::{ByteOrder, PcapWriter, PcapngWriter, Resolution};
 
 /// Bytes that one block or record may have.

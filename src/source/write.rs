@@ -42,7 +42,6 @@ pub struct PcapngWriter<W> {
     resolution: Resolution,
     links: Vec<Link>,
     block: Vec<u8>,
-    written: u64,
 }
 
 impl<W: Write> PcapngWriter<W> {
@@ -70,7 +69,6 @@ impl<W: Write> PcapngWriter<W> {
             resolution,
             links: Vec::new(),
             block: Vec::new(),
-            written: 0,
         };
         writer.section(comment)?;
         Ok(writer)
@@ -155,10 +153,10 @@ impl<W: Write> PcapngWriter<W> {
         self.end()
     }
 
-    /// Bytes written so far: whole blocks, all of them.
+    /// Whether packets of this link type have an interface.
     #[must_use]
-    pub fn written(&self) -> u64 {
-        self.written
+    pub fn knows(&self, link: Link) -> bool {
+        self.links.contains(&link)
     }
 
     /// What it writes into.
@@ -256,9 +254,7 @@ impl<W: Write> PcapngWriter<W> {
         let len = self.order.word(length(self.block.len() + 4)?);
         self.block.extend(len);
         self.block[4..8].copy_from_slice(&len);
-        self.into.write_all(&self.block)?;
-        self.written += self.block.len() as u64;
-        Ok(())
+        self.into.write_all(&self.block)
     }
 
     fn word(&mut self, word: u32) {
