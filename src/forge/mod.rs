@@ -27,10 +27,12 @@ mod frame;
 mod http;
 mod random;
 mod tcp;
+mod traffic;
 
 pub use frame::{Content, Form, Frame, Mask, Message, binary, close, frame, ping, pong, text};
 pub use http::{Head, Upgrade, request, response};
 pub use tcp::{Acks, Net};
+pub use traffic::{Mix, Sums, Traffic};
 
 use crate::model::{self, Dir, Flow, Kind, Link, PacketNo, Timestamp};
 use crate::source::PcapngWriter;
@@ -162,6 +164,13 @@ impl Scenario {
     #[must_use]
     pub fn handshake(mut self) -> Self {
         self.tcp.handshake();
+        self
+    }
+
+    /// Only the first segment of the handshake.
+    #[must_use]
+    pub fn syn(mut self) -> Self {
+        self.tcp.syn();
         self
     }
 
@@ -351,13 +360,7 @@ impl Forged {
         let numbers = std::iter::successors(Some(PacketNo::FIRST), |no| Some(no.next()));
         numbers
             .zip(&self.packets)
-            .map(|(no, packet)| model::Packet {
-                no,
-                time: packet.time,
-                link: packet.link,
-                orig_len: packet.orig_len,
-                data: &packet.data,
-            })
+            .map(|(no, packet)| packet.numbered(no))
     }
 
     /// Writes the packets as pcapng.
@@ -410,6 +413,20 @@ impl Forged {
     #[must_use]
     pub fn flow(&self, conn: usize) -> Option<Flow> {
         self.conns.get(conn).map(|conn| conn.net.flow)
+    }
+}
+
+impl Packet {
+    /// The packet as a capture gives it, under this number.
+    #[must_use]
+    pub fn numbered(&self, no: PacketNo) -> model::Packet<'_> {
+        model::Packet {
+            no,
+            time: self.time,
+            link: self.link,
+            orig_len: self.orig_len,
+            data: &self.data,
+        }
     }
 }
 

@@ -140,19 +140,24 @@ impl Tcp {
         }
     }
 
-    pub fn handshake(&mut self) {
-        let isn = |dir: Dir, net: &Net| *dir.of(&net.isn);
+    /// The client's SYN; answers its header.
+    pub fn syn(&mut self) -> Head {
         let syn = Head {
-            seq: isn(Dir::C2s, &self.net),
+            seq: *Dir::C2s.of(&self.net.isn),
             ack: 0,
             flags: Flags(Flags::SYN),
         };
+        self.push(Dir::C2s, syn, 0..0, &[]);
+        syn
+    }
+
+    pub fn handshake(&mut self) {
+        let syn = self.syn();
         let answer = Head {
-            seq: isn(Dir::S2c, &self.net),
+            seq: *Dir::S2c.of(&self.net.isn),
             ack: syn.seq.wrapping_add(1),
             flags: Flags(Flags::SYN | Flags::ACK),
         };
-        self.push(Dir::C2s, syn, 0..0, &[]);
         self.push(Dir::S2c, answer, 0..0, &[]);
         self.acknowledge(Dir::C2s);
     }

@@ -5,6 +5,7 @@ mod escape;
 mod fan;
 mod index;
 mod jsonl;
+mod line;
 mod stats;
 mod summary;
 mod text;

@@ -4,7 +4,7 @@
 //! at once, not with those of the whole capture.
 
 use super::Escaped;
-use super::jsonl::Line;
+use super::line::Line;
 use super::summary::Duration;
 use crate::model::{
     Anomaly, Close, ConnId, Counts, Dir, Event, EventKind, Flow, Kind, Label, Loan, Message,
