@@ -10,7 +10,7 @@ mod replay;
 mod run;
 
 pub use replay::{Captured, Carried, Replay, replay, replay_while};
-pub use run::{Run, run};
+pub use run::{Run, run, run_each};
 
 use crate::decode::{Decoded, Decoder};
 use crate::model::{

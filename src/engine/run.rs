@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::error::Error;
 use crate::insight::Insights;
-use crate::model::{Config, Counts, Sink};
+use crate::model::{Config, Counts, Packet, Sink};
 use crate::rules::Judge;
 use crate::source::{Capture, Drops, Progress};
 use std::io;
@@ -32,7 +32,21 @@ pub fn run(
     capture: &mut Capture,
     config: impl Into<Config>,
     sink: &mut dyn Sink,
+    watch: impl FnMut(Progress, Counts) -> bool,
+) -> io::Result<Run> {
+    run_each(capture, config, sink, watch, |_, _| Ok(()))
+}
+
+/// As [`run`], and shows each packet once all that it caused is on the timeline.
+///
+/// # Errors
+/// What the sink could not write, or `each` says.
+pub fn run_each(
+    capture: &mut Capture,
+    config: impl Into<Config>,
+    sink: &mut dyn Sink,
     mut watch: impl FnMut(Progress, Counts) -> bool,
+    mut each: impl FnMut(&Packet<'_>, Counts) -> io::Result<()>,
 ) -> io::Result<Run> {
     let want = sink.want();
     let mut judge;
@@ -51,6 +65,7 @@ pub fn run(
             Ok(Some(packet)) => {
                 dropped(&mut engine, &drops, sink)?;
                 engine.packet(packet, sink)?;
+                each(&packet, engine.counts())?;
             }
             Ok(None) => break,
             Err(error) => errors.push(error),

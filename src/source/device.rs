@@ -66,7 +66,7 @@ impl Device {
                 .filter(expression, true)
                 .map_err(|cause| Error::Filter {
                     expression: expression.clone(),
-                    cause: cause.to_string(),
+                    cause: words(&cause),
                 })?;
         }
         let interface = Interface {
@@ -90,11 +90,7 @@ impl Device {
     }
 
     fn refused(&self, cause: &pcap::Error) -> Error {
-        let cause = match cause {
-            // Its own words come with a prefix that says nothing.
-            pcap::Error::PcapError(text) => text.trim().to_owned(),
-            other => other.to_string(),
-        };
+        let cause = words(cause);
         let name = self.name.clone();
         let denied = ["permission", "not permitted", "denied"];
         if denied.iter().any(|word| cause.contains(word)) {
@@ -117,6 +113,16 @@ impl Sniffer {
     /// # Errors
     /// The device has gone, or nobody takes the packets any more.
     pub fn run(mut self, into: impl Write, stop: BorrowedFd<'_>) -> Result<(), Error> {
+        match self.capture_into(into, stop) {
+            // Nobody takes the packets any more: that is an end like any other.
+            Err(Fault::Out(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(Fault::Out(cause)) => Err(self.failed(cause.to_string())),
+            Err(Fault::Device(cause)) => Err(self.failed(cause)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn capture_into(&mut self, into: impl Write, stop: BorrowedFd<'_>) -> Result<(), Fault> {
         let mut out = self.begin(into)?;
         let mut looked = Instant::now();
         let ended = loop {
@@ -129,7 +135,7 @@ impl Sniffer {
                 looked = Instant::now();
             }
             if came == 0 {
-                out.flush().map_err(|cause| self.gone(&cause))?;
+                out.flush()?;
             }
             if self.wait(stop, came > 0)? {
                 break Ok(());
@@ -141,22 +147,19 @@ impl Sniffer {
             while self.take(&mut out)? > 0 {}
         }
         self.look(&mut out, true)?;
-        out.flush().map_err(|cause| self.gone(&cause))?;
+        out.flush()?;
         ended
     }
 
-    fn begin<W: Write>(&self, into: W) -> Result<PcapngWriter<BufWriter<W>>, Error> {
-        let mut begun = PcapngWriter::new(BufWriter::with_capacity(CHUNK, into));
-        if let Ok(out) = &mut begun {
-            out.describe(&self.interface)
-                .and_then(|()| out.flush())
-                .map_err(|cause| self.gone(&cause))?;
-        }
-        begun.map_err(|cause| self.gone(&cause))
+    fn begin<W: Write>(&self, into: W) -> io::Result<PcapngWriter<BufWriter<W>>> {
+        let mut out = PcapngWriter::new(BufWriter::with_capacity(CHUNK, into))?;
+        out.describe(&self.interface)?;
+        out.flush()?;
+        Ok(out)
     }
 
     /// Writes the packets that are there; says how many.
-    fn take(&mut self, out: &mut PcapngWriter<impl Write>) -> Result<usize, Error> {
+    fn take(&mut self, out: &mut PcapngWriter<impl Write>) -> Result<usize, Fault> {
         let link = self.interface.link;
         let mut result = Ok(());
         let came = self.capture.dispatch(None, |packet| {
@@ -173,18 +176,12 @@ impl Sniffer {
                 result = out.packet(&packet);
             }
         });
-        result.map_err(|cause| self.gone(&cause))?;
-        came.map_err(|cause| Error::Device {
-            name: self.name(),
-            cause: match cause {
-                pcap::Error::PcapError(text) => text,
-                other => other.to_string(),
-            },
-        })
+        result?;
+        came.map_err(|cause| Fault::Device(words(&cause)))
     }
 
     /// Asks how many packets were dropped, and writes it where there are more, or at the end.
-    fn look(&mut self, out: &mut PcapngWriter<impl Write>, end: bool) -> Result<(), Error> {
+    fn look(&mut self, out: &mut PcapngWriter<impl Write>, end: bool) -> io::Result<()> {
         // A device that has gone has nothing to tell.
         if let Ok(stat) = self.capture.stats() {
             let now = [stat.received, stat.dropped, stat.if_dropped];
@@ -207,11 +204,10 @@ impl Sniffer {
             .unwrap_or_default();
         let now = Timestamp(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
         out.statistics(&self.interface, now)
-            .map_err(|cause| self.gone(&cause))
     }
 
     /// Waits for packets, or does not; true where someone asks to stop.
-    fn wait(&self, stop: BorrowedFd<'_>, busy: bool) -> Result<bool, Error> {
+    fn wait(&self, stop: BorrowedFd<'_>, busy: bool) -> io::Result<bool> {
         let mut fds = [
             PollFd::new(stop, PollFlags::POLLIN),
             PollFd::new(self.capture.as_fd(), PollFlags::POLLIN),
@@ -224,19 +220,33 @@ impl Sniffer {
         match poll(&mut fds, patience) {
             Ok(_) => Ok(fds[0].any().unwrap_or(true)),
             Err(nix::errno::Errno::EINTR) => Ok(false),
-            Err(cause) => Err(self.gone(&cause.into())),
+            Err(cause) => Err(cause.into()),
         }
     }
 
-    fn gone(&self, cause: &io::Error) -> Error {
-        Error::Device {
-            name: self.name(),
-            cause: cause.to_string(),
-        }
+    fn failed(&self, cause: String) -> Error {
+        let name = self.interface.name.clone().unwrap_or_default();
+        Error::Device { name, cause }
     }
+}
 
-    fn name(&self) -> String {
-        self.interface.name.clone().unwrap_or_default()
+/// Why capturing ended.
+enum Fault {
+    Device(String),
+    Out(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    fn from(cause: io::Error) -> Self {
+        Self::Out(cause)
+    }
+}
+
+/// What libpcap said, without its own prefix that says nothing.
+fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(text) => text.trim().to_owned(),
+        other => other.to_string(),
     }
 }
 

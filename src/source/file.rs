@@ -33,6 +33,9 @@ pub struct Capture {
     /// Options of the packet that was read last, and their byte order.
     options: (u32, u32, bool),
     read: Arc<AtomicU64>,
+    /// Where packets of a stream can be read again.
+    #[cfg(unix)]
+    pub(super) history: Option<super::History>,
     #[cfg(feature = "live")]
     filter: Option<super::Filter>,
 }
@@ -108,6 +111,16 @@ impl Capture {
         Self::new([input].into(), Some(Box::new(reader)))
     }
 
+    /// Reads from a spool, whose packets can be read again.
+    #[cfg(unix)]
+    pub fn from_spool(name: impl Into<String>, reader: super::SpoolReader) -> Self {
+        let history = Some(reader.history());
+        Self {
+            history,
+            ..Self::from_reader(name, reader)
+        }
+    }
+
     pub(super) fn new(inputs: Arc<[Input]>, stream: Option<Box<dyn Read + Send>>) -> Self {
         Self {
             inputs,
@@ -118,6 +131,8 @@ impl Capture {
             notes: Notes::default(),
             options: (0, 0, false),
             read: Arc::default(),
+            #[cfg(unix)]
+            history: None,
             #[cfg(feature = "live")]
             filter: None,
         }

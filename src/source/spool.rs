@@ -11,6 +11,7 @@
 //! the reader as interface statistics, where they are missing.
 
 use super::{Capture, Interface, PcapngWriter};
+use crate::Error;
 use crate::model::{Link, Packet, PacketNo, Timestamp};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -71,6 +72,7 @@ struct State {
     waiting: bool,
     paused: bool,
     closed: bool,
+    abandoned: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -236,6 +238,14 @@ impl SpoolReader {
     pub fn on_idle(&mut self, idle: impl FnMut() + Send + 'static) {
         self.idle = Box::new(idle);
     }
+
+    /// What it reads, to be read again.
+    #[must_use]
+    pub fn history(&self) -> History {
+        History {
+            ring: Arc::clone(&self.ring),
+        }
+    }
 }
 
 impl Read for SpoolReader {
@@ -246,6 +256,9 @@ impl Read for SpoolReader {
             let (number, at) = self.place;
             let last = state.segments.back().map_or(0, |segment| segment.number);
             let len = state.find(number).map_or(0, |segment| segment.len);
+            if state.abandoned {
+                return Ok(0);
+            }
             let ready = !state.paused || state.closed;
             if at < len && ready {
                 drop(state);
@@ -300,25 +313,39 @@ impl History {
         state.segments.iter().map(|segment| segment.len).sum()
     }
 
-    /// Everything that is there now, from the oldest packet on, with the numbers it had. Where it is
-    /// overwritten while it is read, reading fails.
-    #[must_use]
-    pub fn capture(&self) -> Capture {
+    /// What is there now, from this packet on. Where it is overwritten while it is read, reading fails.
+    ///
+    /// # Errors
+    /// The packet is not there any more.
+    pub fn seek(&self, no: PacketNo) -> Result<Capture, Error> {
         let state = self.ring.lock();
-        let oldest = state.segments.front().copied();
+        let found = state.segments.iter().rfind(|segment| segment.first <= no);
+        let Some(&Segment { number, first, .. }) = found else {
+            let oldest = state.segments.front().map_or(no, |segment| segment.first);
+            return Err(Error::Live(format!(
+                "packet {no} is no longer in the spool, where packet {oldest} is the oldest: more room, with --spool, keeps more"
+            )));
+        };
         drop(state);
-        let (number, first) = oldest.map_or((0, PacketNo::FIRST), |it| (it.number, it.first));
         let again = Again {
             ring: Arc::clone(&self.ring),
             place: (number, 0),
         };
-        Capture::from_reader("the spool", again).numbered(first)
+        let mut capture = Capture::from_reader("the spool", again).numbered(first);
+        while capture.no < no && capture.next()?.is_some() {}
+        Ok(capture)
     }
 
     /// Lets the reader stand still, or go on. What comes meanwhile is kept.
     pub fn pause(&self, pause: bool) {
         self.ring.lock().paused = pause;
         self.ring.changed.notify_all();
+    }
+
+    /// Ends the reader where it is: nobody wants the rest.
+    pub fn abandon(&self) {
+        self.ring.lock().abandoned = true;
+        self.ring.close();
     }
 
     /// Says that no more will come: the reader comes to its end.
@@ -426,13 +453,20 @@ mod tests {
         drop(spool);
         let all: Vec<_> = (1..=1000).map(|no| (no, no as i64)).collect();
         assert_eq!(reading.join().unwrap(), all);
-        let again = times(history.capture());
-        let oldest = history.oldest().get();
+        let oldest = history.oldest();
+        let again = times(history.seek(oldest).unwrap());
+        let oldest = oldest.get();
         assert!(
             oldest > 1,
             "16 segments of 64 kB do not hold 1 MB of packets and their blocks"
         );
         assert_eq!(again, all[oldest as usize - 1..]);
+        let some = PacketNo::new(oldest + 123).unwrap();
+        assert_eq!(
+            times(history.seek(some).unwrap()),
+            all[oldest as usize + 122..]
+        );
+        assert!(history.seek(PacketNo::FIRST).is_err());
     }
 
     #[test]
