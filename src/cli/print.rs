@@ -2,7 +2,7 @@
 
 use super::args::{Common, Print};
 #[cfg(unix)]
-use super::live::LiveArgs;
+use super::live::{LiveArgs, Notes};
 use super::{Done, progress, stdout};
 use anyhow::anyhow;
 use std::io::Write as _;
@@ -46,6 +46,7 @@ pub fn live(
     capture: &mut Capture,
     args: &LiveArgs,
     common: Common,
+    mut notes: Notes,
     out: &mut dyn std::io::Write,
 ) -> Done {
     let mut sink: Box<dyn Sink + '_> = match args.json {
@@ -56,6 +57,13 @@ pub fn live(
             Text::new(out, common.colour()),
         )?),
     };
-    let run = engine::run(capture, args.config(), &mut *sink, |_, _| true)?;
+    let mut sink = notes.listen(&mut *sink);
+    let run = engine::run_each(
+        capture,
+        args.config(),
+        &mut sink,
+        |_, _| true,
+        |packet, _| notes.packet(packet),
+    )?;
     Ok(run.errors)
 }

@@ -5,6 +5,8 @@ use super::theme::Theme;
 use ratatui::layout::Size;
 use wscope::model::{Counts, Event, Timestamp};
 use wscope::sink::{Index, Track};
+#[cfg(unix)]
+use wscope::source::History;
 use wscope::source::Progress;
 
 /// A part of the screen that keys can be in.
@@ -35,6 +37,9 @@ pub struct App {
     pub size: Size,
     pub index: Index,
     pub load: Load,
+    /// What is shown is captured now.
+    #[cfg(unix)]
+    pub live: Option<Live>,
     /// When the capture began.
     pub start: Option<Timestamp>,
     pub focus: Pane,
@@ -60,6 +65,41 @@ pub struct Load {
     pub errors: Vec<wscope::Error>,
 }
 
+/// A capture that is being made.
+#[cfg(unix)]
+pub struct Live {
+    history: History,
+    pub paused: bool,
+}
+
+#[cfg(unix)]
+impl Live {
+    pub fn new(history: History) -> Self {
+        let paused = false;
+        Self { history, paused }
+    }
+
+    /// Stands still, or goes on; what comes meanwhile is kept in the spool.
+    pub fn pause(&mut self) {
+        self.paused = !self.paused;
+        self.history.pause(self.paused);
+    }
+
+    /// Bytes that the spool holds.
+    pub fn held(&self) -> u64 {
+        self.history.bytes()
+    }
+}
+
+#[cfg(unix)]
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live")
+            .field("paused", &self.paused)
+            .finish_non_exhaustive()
+    }
+}
+
 impl App {
     pub fn new(name: String, theme: Theme, size: Size) -> Self {
         Self {
@@ -68,6 +108,8 @@ impl App {
             size,
             index: Index::default(),
             load: Load::default(),
+            #[cfg(unix)]
+            live: None,
             start: None,
             focus: Pane::Timeline,
             zoomed: false,

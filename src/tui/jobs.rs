@@ -2,16 +2,23 @@
 
 use super::msg::{Batch, Job, Msg};
 use crate::cli::args::Captures;
+#[cfg(unix)]
+use crate::cli::live::Live;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender, SyncSender};
+#[cfg(unix)]
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 use wscope::engine;
+#[cfg(unix)]
+use wscope::model::PacketNo;
 use wscope::model::{Config, Event, Flow, Loan, Sink, Want};
-
 use wscope::source::Capture;
+#[cfg(unix)]
+use wscope::source::{History, Progress, SpoolReader};
 
 /// Messages that may wait; whoever has more waits too.
 pub const QUEUE: usize = 32;
@@ -45,6 +52,72 @@ pub fn load(mut capture: Capture, config: Config, queue: SyncSender<Msg>) {
         let _ = sink.send();
         let _ = queue.send(Msg::Loaded(run.errors));
     });
+}
+
+/// Reads a live capture until it ends, whatever ends it; `live` then says what went wrong.
+#[cfg(unix)]
+pub fn watch(mut live: Live, mut reader: SpoolReader, config: Config, queue: SyncSender<Msg>) {
+    thread::spawn(move || {
+        let _alarm = Alarm(queue.clone());
+        let batches = Arc::new(Mutex::new(Batches {
+            batch: Batch::default(),
+            sent: Instant::now(),
+            queue: queue.clone(),
+        }));
+        let lock = |batches: &Mutex<Batches>| -> io::Result<()> {
+            let mut batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
+            if !batches.batch.is_empty() {
+                batches.send()?;
+            }
+            Ok(())
+        };
+        // What came is shown before more is waited for.
+        let waiting = Arc::clone(&batches);
+        reader.on_idle(move || _ = lock(&waiting));
+        let mut capture = Capture::from_spool(live.name.clone(), reader);
+        let mut notes = live.notes();
+        let mut sink = notes.listen(Together(Arc::clone(&batches)));
+        live.begin();
+        let progress = Progress {
+            bytes: 0,
+            total: None,
+        };
+        let run = engine::run_each(
+            &mut capture,
+            config,
+            &mut sink,
+            |_, _| true,
+            |packet, counts| {
+                let mut batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
+                batches.batch.progress = Some((progress, counts));
+                drop(batches);
+                notes.packet(packet)
+            },
+        );
+        let _ = lock(&batches);
+        let mut errors = run.map(|run| run.errors).unwrap_or_default();
+        errors.extend(live.end());
+        let _ = queue.send(Msg::Loaded(errors));
+    });
+}
+
+/// A sink that another thread can empty.
+#[cfg(unix)]
+struct Together(Arc<Mutex<Batches>>);
+
+#[cfg(unix)]
+impl Sink for Together {
+    fn want(&self) -> Want {
+        Want {
+            joined: true,
+            ..Want::default()
+        }
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.event(event, flow, loan)
+    }
 }
 
 /// Gathers events, so that the screen is not asked for each.
@@ -100,18 +173,22 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(captures: Captures, queue: SyncSender<Msg>) -> Self {
+    /// `replay` derives the bytes of an event again, as long as it is told to go on.
+    pub fn new(
+        mut replay: impl FnMut(&Event, &mut dyn FnMut() -> bool) -> Answer + Send + 'static,
+        queue: SyncSender<Msg>,
+    ) -> Self {
         let (jobs, waiting) = mpsc::channel();
         let newest = Arc::new(AtomicU64::new(0));
         let asked = Arc::clone(&newest);
         thread::spawn(move || {
             let _alarm = Alarm(queue.clone());
             for Job::Replay { generation, event } in waiting {
-                let fresh = || asked.load(Ordering::Relaxed) == generation;
+                let mut fresh = || asked.load(Ordering::Relaxed) == generation;
                 if !fresh() {
                     continue;
                 }
-                let answer = replay(&captures, &event, fresh);
+                let answer = replay(&event, &mut fresh);
                 if fresh() && queue.send(Msg::Replayed { generation, answer }).is_err() {
                     return;
                 }
@@ -128,12 +205,29 @@ impl Worker {
     }
 }
 
-/// Derives the bytes of an event again.
-pub fn replay(
-    captures: &Captures,
+/// The bytes of an event, or why there are none.
+pub type Answer = Result<Arc<engine::Replay>, String>;
+
+/// Derives the bytes of an event again, from what is kept of a live capture.
+#[cfg(unix)]
+pub fn replay_live(
+    history: &History,
+    config: &Config,
     event: &Event,
     go_on: impl FnMut() -> bool,
-) -> Result<Arc<engine::Replay>, String> {
+) -> Answer {
+    let mut capture = history
+        .seek(PacketNo::FIRST)
+        .map_err(|error| error.to_string())?;
+    let replay = engine::replay_while(&mut capture, config.clone(), event, go_on)
+        .map_err(|error| error.to_string())?;
+    replay
+        .map(Arc::new)
+        .ok_or_else(|| "not there any more".into())
+}
+
+/// Derives the bytes of an event again.
+pub fn replay(captures: &Captures, event: &Event, go_on: impl FnMut() -> bool) -> Answer {
     if let Some(file) = captures.files.iter().find(|file| !can_be_read_again(file)) {
         let name = if file.as_path() == Path::new("-") {
             "standard input".into()

@@ -23,6 +23,7 @@ pub enum Action {
     Unfold,
     Cycle,
     Clock,
+    Pause,
     Help,
     Quit,
 }
@@ -62,6 +63,7 @@ pub const KEYS: &[Binding] = {
         Binding { keys: &[K::Char('n')], name: "n", action: A::Next, help: "the next line, from any pane", footer: "next", panes: READING },
         Binding { keys: &[K::Char('p')], name: "p", action: A::Previous, help: "the previous line, from any pane", footer: "previous", panes: READING },
         Binding { keys: &[K::Char('t')], name: "t", action: A::Clock, help: "time since the start, since the line above, of day", footer: "time", panes: TIMELINE },
+        Binding { keys: &[K::Char('P')], name: "P", action: A::Pause, help: "live: stand still, and go on; what comes meanwhile is kept", footer: "", panes: &[] },
         Binding { keys: &[K::Tab, K::Right, K::Char('l')], name: "Tab → l", action: A::NextPane, help: "the next pane", footer: "pane", panes: ANYWHERE },
         Binding { keys: &[K::BackTab, K::Left, K::Char('h')], name: "S-Tab ← h", action: A::PreviousPane, help: "the pane before", footer: "", panes: &[] },
         Binding { keys: &[K::Char('z')], name: "z", action: A::Zoom, help: "this pane alone, and back", footer: "zoom", panes: ANYWHERE },

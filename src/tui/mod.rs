@@ -19,6 +19,8 @@ mod update;
 mod view;
 
 use crate::cli::args::Captures;
+#[cfg(unix)]
+use crate::cli::live::Live;
 use anyhow::{Context as _, Result};
 use app::App;
 use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
@@ -30,6 +32,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use theme::Theme;
+#[cfg(unix)]
+use wscope::{model::Config, source::SpoolReader};
 
 /// Between two pictures; what comes meanwhile is shown together.
 const PICTURE: Duration = Duration::from_millis(33);
@@ -42,7 +46,11 @@ pub fn run(captures: &Captures, colour: bool) -> Result<Vec<wscope::Error>> {
     let capture = captures.open()?;
     let (queue, messages) = mpsc::sync_channel(jobs::QUEUE);
     jobs::watch_signals(queue.clone()).context("cannot watch for signals")?;
-    let worker = Worker::new(captures.clone(), queue.clone());
+    let again = captures.clone();
+    let worker = Worker::new(
+        move |event, go_on| jobs::replay(&again, event, go_on),
+        queue.clone(),
+    );
     let mut screen = Screen::open().context("cannot use this terminal")?;
     let size = screen.terminal.size()?;
     let mut app = App::new(name(&captures.files), Theme { colour }, size);
@@ -51,6 +59,54 @@ pub fn run(captures: &Captures, colour: bool) -> Result<Vec<wscope::Error>> {
     turn(&mut app, &mut screen.terminal, &messages, &worker)?;
     Ok(app.load.errors)
 }
+
+/// Shows a live capture until someone quits, or until the terminal is gone; answers with what went wrong.
+#[cfg(unix)]
+pub fn run_live(
+    live: Live,
+    reader: SpoolReader,
+    config: Config,
+    colour: bool,
+) -> Result<Vec<wscope::Error>> {
+    let (queue, messages) = mpsc::sync_channel(jobs::QUEUE);
+    jobs::watch_signals(queue.clone()).context("cannot watch for signals")?;
+    let history = live.history.clone();
+    let (again, settings) = (history.clone(), config.clone());
+    let worker = Worker::new(
+        move |event, go_on| jobs::replay_live(&again, &settings, event, go_on),
+        queue.clone(),
+    );
+    let mut screen = Screen::open().context("cannot use this terminal")?;
+    let size = screen.terminal.size()?;
+    let mut app = App::new(live.name.clone(), Theme { colour }, size);
+    app.live = Some(app::Live::new(history.clone()));
+    jobs::listen(queue.clone());
+    jobs::watch(live, reader, config, queue);
+    let shown = turn(&mut app, &mut screen.terminal, &messages, &worker);
+    drop(screen);
+    // What was captured by now is still written.
+    history.abandon();
+    let since = Instant::now();
+    while !app.load.done
+        && let Some(rest) = LAST.checked_sub(since.elapsed())
+        && let Ok(msg) = messages.recv_timeout(rest)
+    {
+        if let Msg::Loaded(errors) = msg {
+            app.load.errors = errors;
+            break;
+        }
+    }
+    // Where the terminal is gone, nobody is there to be told.
+    shown.or_else(|error| match app.quit {
+        true => Ok(()),
+        false => Err(error),
+    })?;
+    Ok(app.load.errors)
+}
+
+/// How long files may take to be written to their end.
+#[cfg(unix)]
+const LAST: Duration = Duration::from_secs(5);
 
 /// What the title calls the captures.
 fn name(files: &[PathBuf]) -> String {

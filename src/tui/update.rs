@@ -24,7 +24,14 @@ pub fn update(app: &mut App, msg: Msg) -> Option<Job> {
         Msg::Input(Input::Mouse(mouse)) => click(app, mouse),
         Msg::Input(Input::Resize(width, height)) => app.size = Size { width, height },
         Msg::Input(_) => {}
-        Msg::Batch(batch) => take(app, batch),
+        Msg::Batch(batch) => {
+            let follow = follows(app);
+            take(app, batch);
+            if follow {
+                grow(app);
+                app.timeline.step(isize::MAX);
+            }
+        }
         Msg::Loaded(errors) => {
             app.load.done = true;
             app.load.errors = errors;
@@ -89,6 +96,7 @@ fn act(app: &mut App, action: Action) {
                 _ => Level::Messages,
             }
         }
+        Action::Pause => pause(app),
         Action::Clock => app.timeline.clock = app.timeline.clock.next(),
         Action::Next => app.timeline.step(1),
         Action::Previous => app.timeline.step(-1),
@@ -97,6 +105,24 @@ fn act(app: &mut App, action: Action) {
             scroll(app, app.focus, by);
         }
     }
+}
+
+#[cfg(unix)]
+fn pause(app: &mut App) {
+    if let Some(live) = &mut app.live {
+        live.pause();
+    }
+}
+
+#[cfg(not(unix))]
+fn pause(_: &mut App) {}
+
+/// Whether the last line is selected and more may come: then the selection goes with them.
+fn follows(app: &App) -> bool {
+    #[cfg(unix)]
+    return app.live.is_some() && app.timeline.is_at_end();
+    #[cfg(not(unix))]
+    return false;
 }
 
 fn act_in_help(app: &mut App, action: Action) {
@@ -200,15 +226,20 @@ fn click(app: &mut App, mouse: MouseEvent) {
 /// selected now is asked for.
 fn settle(app: &mut App) -> Option<Job> {
     let layout = view::layout(app);
-    let at = app.connections.selected;
-    if let Some(track) = app.index.tracks().get(at) {
-        app.timeline.show(at, track);
-    }
+    grow(app);
     app.connections
         .settle(layout.inside(Pane::Connections).height.into());
     app.timeline
         .settle(layout.inside(Pane::Timeline).height.into());
     ask(app)
+}
+
+/// Shows what came to the selected connection.
+fn grow(app: &mut App) {
+    let at = app.connections.selected;
+    if let Some(track) = app.index.tracks().get(at) {
+        app.timeline.show(at, track);
+    }
 }
 
 /// Scrolls back what is scrolled past its end.

@@ -12,10 +12,12 @@ mod calls;
 mod child;
 mod confine;
 mod input;
+mod notes;
 mod pump;
 
 pub use args::{DeviceArgs, LiveArgs, TryArgs};
 pub use child::run as capture_only;
+pub use notes::Notes;
 
 use super::args::Common;
 use super::{Done, print};
@@ -44,6 +46,7 @@ pub struct Live {
     out: Shared,
     until: Until,
     duration: Option<Duration>,
+    findings: bool,
     pump: Option<JoinHandle<()>>,
 }
 
@@ -51,13 +54,13 @@ pub fn run(args: &LiveArgs, common: Common) -> Done {
     let screen = !args.print && io::stdout().is_terminal();
     let (mut live, reader) = Live::open(args)?;
     if screen {
-        anyhow::bail!("the live screen is not there yet: use --print");
+        return crate::tui::run_live(live, reader, args.config(), common.colour());
     }
     live.begin();
     watch_signals(live.stop.clone(), live.history.clone())?;
-    let mut capture = Capture::from_reader(live.name.clone(), reader);
+    let mut capture = Capture::from_spool(live.name.clone(), reader);
     let mut out = io::stdout().lock();
-    let run = print::live(&mut capture, args, common, &mut out);
+    let run = print::live(&mut capture, args, common, live.notes(), &mut out);
     let mut errors = live.end();
     errors.splice(0..0, run?);
     out.flush()?;
@@ -110,9 +113,15 @@ impl Live {
                 bytes: args.max_bytes,
             },
             duration: args.duration,
+            findings: args.findings,
             pump: None,
         };
         Ok((live, reader))
+    }
+
+    /// What writes findings into the file, if that was asked for.
+    pub fn notes(&self) -> notes::Notes {
+        notes::Notes::new(self.findings.then(|| Arc::clone(&self.out)))
     }
 
     /// Starts to read.
@@ -120,9 +129,9 @@ impl Live {
         self.input.listen();
         if let Some(reader) = self.input.reader.take() {
             let (name, out, until) = (self.name.clone(), Arc::clone(&self.out), self.until);
-            let stop = self.stop.clone();
+            let (stop, files) = (self.stop.clone(), !self.findings);
             self.pump = Some(thread::spawn(move || {
-                pump(&name, reader, &out, until);
+                pump(&name, reader, &out, until, files);
                 stop.stop();
             }));
         }

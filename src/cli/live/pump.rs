@@ -29,7 +29,8 @@ pub fn lock(out: &Shared) -> MutexGuard<'_, Out> {
 }
 
 /// Reads to the end, or as far as was asked for.
-pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until) {
+/// With `files`, packets are also written to the file here.
+pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until, files: bool) {
     let before = Arc::clone(out);
     let mut capture = Capture::from_reader(name, Hooked { input, before });
     let drops = capture.drops();
@@ -52,7 +53,9 @@ pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until)
         let mut done = Ok(());
         if let Some(file) = file {
             file.dropped(new);
-            done = file.packet(&packet, None);
+            if files {
+                done = file.packet(&packet, None);
+            }
         }
         let spooled = spool.as_mut().map(|spool| {
             spool.dropped(new);

@@ -158,6 +158,11 @@ impl State {
         self.select(to, by < 0);
     }
 
+    /// Whether the last line is selected, or there is none.
+    pub fn is_at_end(&self) -> bool {
+        self.position() + 1 >= self.rows.len()
+    }
+
     /// Selects the line at this row of the pane.
     pub fn click(&mut self, row: usize) {
         self.select(self.top + row, false);
