@@ -35,9 +35,23 @@ pub fn sniffer() -> Option<Sniffer> {
             nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok() && file.is_file()
         })
     };
-    find("dumpcap")
-        .map(Sniffer::Dumpcap)
-        .or_else(|| find("tcpdump").map(Sniffer::Tcpdump))
+    let dumpcap = || find("dumpcap").map(Sniffer::Dumpcap);
+    let tcpdump = || find("tcpdump").map(Sniffer::Tcpdump);
+    // tcpdump hands packets over sooner; but others than root are mostly given the right to use dumpcap.
+    match nix::unistd::geteuid().is_root() {
+        true => tcpdump().or_else(dumpcap),
+        false => dumpcap().or_else(tcpdump),
+    }
+}
+
+impl Sniffer {
+    /// The program that needs the right to capture.
+    pub fn program(&self) -> PathBuf {
+        match self {
+            Self::Own => std::env::current_exe().unwrap_or_else(|_| "wscope".into()),
+            Self::Dumpcap(program) | Self::Tcpdump(program) => program.clone(),
+        }
+    }
 }
 
 /// What to say where nothing can capture.
@@ -126,10 +140,7 @@ fn others(sniffer: &Sniffer, args: &DeviceArgs, interface: &str) -> Done {
     let unit = if kilobytes { 1 << 10 } else { 1 << 20 };
     command.args(["-B", &args.buffer.div_ceil(unit).max(1).to_string()]);
     if kilobytes {
-        command.args(["-U", "-n"]);
-        if args.immediate {
-            command.arg("--immediate-mode");
-        }
+        command.args(["-U", "-n", "--immediate-mode"]);
         command.args(args.expression());
     } else {
         command.arg("-q");

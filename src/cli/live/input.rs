@@ -3,7 +3,7 @@
 use super::args::LiveArgs;
 use super::child;
 use crate::cli::interfaces;
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use nix::poll::{PollFd, PollFlags, poll};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
@@ -117,7 +117,8 @@ impl Input {
         if !began {
             let said = Said::hear(&mut child);
             let _ = child.wait();
-            bail!("{}", said.last_words());
+            let expression = args.device.expression();
+            return Err(refused(&name, expression, said.last_words()).into());
         }
         let stop = Stop::default();
         *stop.stdin.lock().unwrap_or_else(PoisonError::into_inner) = child.stdin.take();
@@ -149,6 +150,30 @@ impl Input {
             Some(Ok((said, false))) => (said.dropped, None),
             Some(Err(_)) | None => (0, None),
         }
+    }
+}
+
+/// Why it did not begin; where that is a lack of rights, with both cures.
+fn refused(name: &str, expression: Option<String>, words: String) -> Error {
+    if let Some(expression) = expression
+        && words.contains("filter")
+        && !words.starts_with("capture filter")
+    {
+        let cause = words;
+        return Error::Filter { expression, cause };
+    }
+    let denied = ["permission", "not permitted", "denied"];
+    match child::sniffer() {
+        Some(sniffer)
+            if !words.contains("setcap") && denied.iter().any(|it| words.contains(it)) =>
+        {
+            Error::Rights {
+                name: name.to_owned(),
+                cause: words.trim_end_matches('.').to_owned(),
+                program: sniffer.program().display().to_string(),
+            }
+        }
+        _ => Error::Live(words),
     }
 }
 
