@@ -1,7 +1,7 @@
 //! What a rule needs and the capture does not have: the one place where verdicts are held back.
 
 use super::history::History;
-use super::{Needs, Rule};
+use super::{GB, Needs, Rule};
 use crate::model::Dir;
 
 pub fn in_heads(holes: &[bool]) -> Option<&'static str> {
@@ -22,7 +22,9 @@ pub fn in_streams(rule: &Rule, dir: Dir, history: &History, doubt: bool) -> Opti
         return Some(LOST);
     }
     let other = dir.flip();
-    let lost = history.side(other).lost || history.hidden(other);
+    // What may still show itself is judged at the end.
+    let hidden = !needs.has(GB) && history.hidden(other);
+    let lost = history.side(other).lost || hidden;
     (needs.has(Needs::BOTH) && lost).then_some(OTHER_LOST)
 }
 
@@ -35,6 +37,7 @@ pub fn at_end(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str> 
         () if !ended => Some(NO_END),
         () if needs.has(Needs::NO_GAP) && history.hidden(dir) => Some(DROPPED),
         () if needs.has(Needs::NO_GAP) && !tail(dir) => Some(TAIL),
+        () if needs.has(Needs::BOTH) && history.hidden(dir.flip()) => Some(OTHER_LOST),
         () if needs.has(Needs::BOTH) && !tail(dir.flip()) => Some(OTHER_TAIL),
         () => None,
     })
