@@ -66,6 +66,7 @@ impl Talk {
             counters: &mut self.counters,
             sink: &mut self.folds,
             error: &mut error,
+            room: &mut Vec::new(),
             marks: Vec::new(),
         })
     }

@@ -29,6 +29,8 @@ pub struct Engine {
     decoder: Decoder,
     table: Table<Entry>,
     counters: Counters,
+    /// See [`Cx::room`].
+    room: Vec<u8>,
     counts: Counts,
     next_conn: u32,
     /// The last packet, and when it came.
@@ -55,6 +57,7 @@ impl Engine {
             decoder: Decoder::new(),
             table: Table::default(),
             counters: Counters::default(),
+            room: Vec::new(),
             counts: Counts::default(),
             next_conn: 0,
             last: (PacketNo::FIRST, Timestamp::default()),
@@ -83,6 +86,7 @@ impl Engine {
                     config: &self.config,
                     want: self.want,
                     counters: &mut self.counters,
+                    room: &mut self.room,
                     packet: packet.no,
                     at_end: false,
                     time: packet.time,
@@ -159,6 +163,7 @@ impl Engine {
             config: &self.config,
             want: self.want,
             counters: &mut self.counters,
+            room: &mut self.room,
             packet: self.last.0,
             at_end: true,
             time: self.last.1,
@@ -200,6 +205,7 @@ struct Work<'a> {
     config: &'a Config,
     want: Want,
     counters: &'a mut Counters,
+    room: &'a mut Vec<u8>,
     packet: PacketNo,
     at_end: bool,
     time: Timestamp,
@@ -294,6 +300,7 @@ impl Work<'_> {
             counters: self.counters,
             sink: self.sink,
             error: &mut self.error,
+            room: self.room,
             marks: Vec::new(),
         }
     }

@@ -208,7 +208,9 @@ impl Traffic {
                 let deflate = |upgrade: Upgrade| upgrade.deflate("permessage-deflate");
                 chat(scenario.handshake().upgrade(deflate), &mut random)
             }
-            Mix::Mixed if seed % 10 == 0 => chat(scenario.handshake().upgrade(plain), &mut random),
+            Mix::Mixed if seed.is_multiple_of(10) => {
+                chat(scenario.handshake().upgrade(plain), &mut random)
+            }
             Mix::Mixed => other(scenario.handshake(), &mut random),
             Mix::Bulk => {
                 let scenario = scenario.net(|net| net.acks = Acks::EverySecond);
@@ -305,7 +307,7 @@ fn line(random: &mut Random) -> String {
         ),
         _ => format!(
             r#"{{"type":"typing","user":"u{user}","on":{}}}"#,
-            user % 2 == 0
+            user.is_multiple_of(2)
         ),
     }
 }

@@ -32,6 +32,9 @@ pub struct Cx<'a> {
     pub sink: &'a mut dyn Sink,
     /// The first error that the sink had.
     pub error: &'a mut Option<io::Error>,
+    /// Room for whoever has to change bytes before they are shown; holds nothing from one use to
+    /// the next.
+    pub room: &'a mut Vec<u8>,
     /// What was completed, for whoever follows its bytes; only where acknowledgements are wanted.
     pub marks: Vec<Mark>,
 }

@@ -45,7 +45,7 @@ pub use sink::{Loan, MessageRef, Piece, Sink, Want};
 pub use span::{Space, Span, Trust};
 pub use stream::{End, Input};
 pub use tcp::{Ack, AckKind, Delivered, Handshake, How, Note, Syn, Tap, Tcp, TcpClose, TcpOpen};
-pub use time::Timestamp;
+pub use time::{Clock, Timestamp};
 pub use ws::{
     Close, CloseCode, Culprit, Deflate, Ending, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
     Open, Refused, Side, TcpEnd, Ws,

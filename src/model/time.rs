@@ -54,10 +54,42 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Writes one time after another, as [`Timestamp::rfc3339`] does; what they have in common only once.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    /// The second that was written last.
+    second: i64,
+    text: [u8; 30],
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            second: 0,
+            text: Timestamp(0).rfc3339(),
+        }
+    }
+}
+
+impl Clock {
+    /// The time, written.
+    pub fn write(&mut self, time: Timestamp) -> &[u8; 30] {
+        let second = time.0.div_euclid(NANOS);
+        if second == self.second {
+            digits(&mut self.text[20..29], time.0.rem_euclid(NANOS));
+        } else {
+            self.second = second;
+            self.text = time.rfc3339();
+        }
+        &self.text
+    }
+}
+
 /// Fills `text` with the last decimal digits of `number`, which is not negative.
-fn digits(text: &mut [u8], mut number: i64) {
+fn digits(text: &mut [u8], number: i64) {
+    let mut number = number.unsigned_abs() as u32;
     for byte in text.iter_mut().rev() {
-        *byte = b'0' + (number % 10).unsigned_abs() as u8;
+        *byte = b'0' + (number % 10) as u8;
         number /= 10;
     }
 }
@@ -104,6 +136,10 @@ mod tests {
         ];
         for (time, text) in cases {
             assert_eq!(time.to_string(), text);
+            let mut clock = Clock::default();
+            for near in [time, Timestamp(time.0 ^ 1), time] {
+                assert_eq!(*clock.write(near), near.rfc3339());
+            }
         }
     }
 }

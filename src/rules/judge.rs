@@ -9,6 +9,7 @@ use crate::model::{
     Anomaly, ConnId, Dir, Event, EventKind, Flow, Http, Kind, Loan, MessageRef, Note as TcpNote,
     Piece, Place, Request, Response, Severity, Sink, Tcp, Trust, Want, What, Ws,
 };
+use foldhash::fast::FixedState;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 
@@ -21,7 +22,8 @@ use std::io;
 pub struct Judge<S> {
     sink: S,
     table: Table,
-    conns: HashMap<ConnId, Box<Case>>,
+    /// Numbered by ourselves: nobody can choose them to collide.
+    conns: HashMap<ConnId, Box<Case>, FixedState>,
     others: Others,
     said: VecDeque<(Place, EventKind)>,
 }
@@ -43,7 +45,7 @@ impl<S: Sink> Judge<S> {
         Self {
             sink,
             table: Table::new(),
-            conns: HashMap::new(),
+            conns: HashMap::default(),
             others: Others::default(),
             said: VecDeque::new(),
         }

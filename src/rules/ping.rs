@@ -4,6 +4,7 @@ use super::history::{Ping, answered};
 use super::{BZ, By, Check, G, GB, Needs, Rule, Scene, note};
 use crate::model::Severity::{self, Error, Warning};
 use crate::model::{Kind, Message, Opcode};
+use memchr::memmem;
 
 pub const RULES: &[Rule] = &[
     Rule {
@@ -213,9 +214,10 @@ pub fn is_app_ping(message: &Message, payload: &[u8]) -> bool {
     let short = payload.len() < 200 && message.kind == Kind::Text;
     short
         && (matches!(payload, b"2" | b"ping" | b"2probe")
-            || WORDS
-                .iter()
-                .any(|word| payload.windows(word.len()).any(|here| here == *word)))
+            || memmem::find(payload, b"\"ping\"").is_some()
+                && WORDS
+                    .iter()
+                    .any(|word| memmem::find(payload, word).is_some()))
 }
 
 pub fn seconds(nanos: i64) -> String {

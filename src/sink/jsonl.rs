@@ -2,7 +2,7 @@
 
 use super::line::Line;
 use crate::field;
-use crate::model::{Event, Flow, Loan, Sink, Want};
+use crate::model::{Clock, Event, Flow, Loan, Sink, Want};
 use std::io::{self, Write};
 
 /// Writes every event as one line of JSON.
@@ -10,6 +10,7 @@ use std::io::{self, Write};
 pub struct Jsonl<W> {
     into: W,
     line: Line,
+    clock: Clock,
 }
 
 impl<W: Write> Jsonl<W> {
@@ -18,6 +19,7 @@ impl<W: Write> Jsonl<W> {
         Self {
             into,
             line: Line::default(),
+            clock: Clock::default(),
         }
     }
 }
@@ -32,29 +34,34 @@ impl<W: Write> Sink for Jsonl<W> {
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
         let line = &mut self.line;
+        // What every line has, keys and commas in one go.
         line.begin();
-        line.key("event");
-        line.plain_text(event.kind.word());
-        line.key("id");
+        line.put(b"\"event\":\"");
+        line.put(event.kind.word().as_bytes());
+        line.put(b"\",\"id\":\"");
         line.id(event.id);
-        line.key("time");
-        line.quoted(&event.time.rfc3339());
-        line.number("packet", event.packet.get());
-        line.number("conn", event.conn.0.into());
-        line.key("client");
+        line.put(b"\",\"time\":\"");
+        line.put(self.clock.write(event.time));
+        line.put(b"\",\"packet\":");
+        line.digits(event.packet.get());
+        line.put(b",\"conn\":");
+        line.digits(event.conn.0.into());
+        line.put(b",\"client\":");
         line.endpoint(flow.client);
-        line.key("server");
+        line.put(b",\"server\":");
         line.endpoint(flow.server);
         if let Some(dir) = event.dir {
-            line.key("dir");
-            line.plain_text(dir.word());
+            line.put(b",\"dir\":\"");
+            line.put(dir.word().as_bytes());
+            line.put(b"\"");
         }
         if let Some(about) = event.about {
-            line.key("about");
+            line.put(b",\"about\":\"");
             line.id(about);
+            line.put(b"\"");
         }
         field::visit(event, loan, |name, value| line.field(name, value));
         line.end();
-        self.into.write_all(&line.0)
+        self.into.write_all(line.bytes())
     }
 }

@@ -309,7 +309,7 @@ impl<W: Write> Stats<W> {
             line.text("protocol", protocol);
         }
         line.end();
-        self.into.write_all(&line.0)?;
+        self.into.write_all(line.bytes())?;
         let Some(session) = &connection.session else {
             return Ok(());
         };
@@ -332,7 +332,7 @@ impl<W: Write> Stats<W> {
             line.text("why", &close.why);
         }
         line.end();
-        self.into.write_all(&line.0)
+        self.into.write_all(line.bytes())
     }
 
     fn row_text(&mut self, id: ConnId, connection: &Connection) -> io::Result<()> {
@@ -403,7 +403,7 @@ impl<W: Write> Stats<W> {
             line.close();
         }
         line.end();
-        self.into.write_all(&line.0)
+        self.into.write_all(line.bytes())
     }
 
     fn totals_text(&mut self, counts: Counts) -> io::Result<()> {

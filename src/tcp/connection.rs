@@ -223,7 +223,9 @@ impl Connection {
         let probe = self.probe(segment, dir);
         let empty = segment.is_empty() || probe;
         let mut label = None;
-        if empty {
+        // Most are ordinary acknowledgements, of which there is nothing to say.
+        let answer = dir.flip().of(&self.sides).probed;
+        if empty && (probe || again || answer || !look.labels.is_empty()) {
             let facts = Facts {
                 probe,
                 again,

@@ -3,27 +3,46 @@
 use crate::model::Endpoint;
 use foldhash::quality::RandomState;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 /// The two ends of a connection, without regard to who asked.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Key([([u8; 16], u16); 2]);
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// IPv4 addresses as IPv6 has them; the end with the lower one, then port, first.
+    ips: [u128; 2],
+    ports: u32,
+}
+
+impl Hash for Key {
+    /// Word by word: as a slice of bytes it takes three times as long.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [low, high] = self.ips;
+        state.write_u128(low);
+        state.write_u128(high);
+        state.write_u32(self.ports);
+    }
+}
 
 impl Key {
     /// The same key for both directions.
     #[must_use]
     pub fn new(a: Endpoint, b: Endpoint) -> Self {
         let (a, b) = (half(a), half(b));
-        Self(if a <= b { [a, b] } else { [b, a] })
+        let (low, high) = if a <= b { (a, b) } else { (b, a) };
+        Self {
+            ips: [low.0, high.0],
+            ports: u32::from(low.1) << 16 | u32::from(high.1),
+        }
     }
 }
 
-fn half(end: Endpoint) -> ([u8; 16], u16) {
-    let octets = match end.ip {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
-        IpAddr::V6(ip) => ip.octets(),
+fn half(end: Endpoint) -> (u128, u16) {
+    let ip = match end.ip {
+        IpAddr::V4(ip) => 0xffff << 32 | u128::from(ip.to_bits()),
+        IpAddr::V6(ip) => ip.to_bits(),
     };
-    (octets, end.port)
+    (ip, end.port)
 }
 
 /// Connections by their ends, each in a numbered slot that is used again once it is free.

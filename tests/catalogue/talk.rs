@@ -198,6 +198,7 @@ impl Talk {
             counters: &mut self.counters,
             sink: &mut self.judge,
             error: &mut error,
+            room: &mut Vec::new(),
             marks: Vec::new(),
         })
     }

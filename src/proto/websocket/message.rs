@@ -70,29 +70,30 @@ impl Assembly {
         &mut self,
         bytes: &[u8],
         masking: Masking,
-        mut inflate: Option<&mut Inflater>,
+        inflate: Option<&mut Inflater>,
         cx: &mut Cx<'_>,
     ) {
         self.wire_length += bytes.len() as u64;
-        if let Some(inflate) = inflate.as_deref_mut()
-            && self.of.kind.is_data()
-            && !self.compressed
-            && !cx.want.unjudged
-        {
-            inflate.plain(&unmasked(bytes, masking));
+        let is_data = self.of.kind.is_data();
+        let remembered = inflate.is_some() && is_data && !cx.want.unjudged;
+        let inflated = inflate.is_some() && self.compressed;
+        let read = wanted(self.of.kind, cx.want);
+        if !(remembered || inflated || read) {
+            self.length += bytes.len() as u64;
+            return;
         }
+        let mut room = std::mem::take(cx.room);
+        let plain = unmasked(bytes, masking, &mut room);
         match inflate {
-            Some(inflate) if self.compressed => {
-                let plain = unmasked(bytes, masking);
-                self.inflate(&plain, inflate, cx);
+            Some(inflate) if self.compressed => self.inflate(plain, inflate, cx),
+            inflate => {
+                if let Some(inflate) = inflate.filter(|_| remembered) {
+                    inflate.plain(plain);
+                }
+                self.append(plain, cx);
             }
-            _ if !wanted(self.of.kind, cx.want) => self.length += bytes.len() as u64,
-            _ if masking.key.is_some() => {
-                let plain = unmasked(bytes, masking);
-                self.append(&plain, cx);
-            }
-            _ => self.append(bytes, cx),
         }
+        *cx.room = room;
     }
 
     /// Takes payload bytes that the capture lost.
@@ -227,6 +228,48 @@ impl Assembly {
     }
 }
 
+/// A message of one frame that is not compressed and all there: what it is, and its payload. `room` is
+/// where it is unmasked.
+pub fn whole<'a>(
+    of: MessageRef,
+    payload: &'a [u8],
+    key: Option<MaskingKey>,
+    room: &'a mut Vec<u8>,
+    cx: &mut Cx<'_>,
+) -> (Message, &'a [u8]) {
+    let is_data = of.kind.is_data();
+    let mut message = Message {
+        session: of.session,
+        kind: of.kind,
+        compressed: false,
+        complete: true,
+        utf8: true,
+        frames: 1,
+        length: payload.len() as u64,
+        wire_length: payload.len() as u64,
+        inflated: Inflated::default(),
+    };
+    if !wanted(of.kind, cx.want) {
+        return (message, &[]);
+    }
+    let plain = unmasked(payload, Masking { key, phase: 0 }, room);
+    message.utf8 = match of.kind {
+        Kind::Text => is_utf8(plain),
+        // The reason begins behind the code.
+        Kind::Close => plain.get(2..).is_none_or(is_utf8),
+        Kind::Binary | Kind::Ping | Kind::Pong => true,
+    };
+    if is_data && !plain.is_empty() {
+        cx.part(of, 0, Loan::known(plain));
+    }
+    let joined = !is_data || cx.want.joined;
+    (message, if joined { plain } else { &[] })
+}
+
+fn is_utf8(bytes: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(bytes).is_ok()
+}
+
 /// The message that a frame of this kind begins.
 pub fn reference(dir: Dir, session: SessionId, kind: Kind, cx: &Cx<'_>) -> MessageRef {
     MessageRef {
@@ -242,10 +285,13 @@ fn wanted(kind: Kind, want: Want) -> bool {
     want.joined || want.parts || !kind.is_data()
 }
 
-fn unmasked(bytes: &[u8], masking: Masking) -> Vec<u8> {
-    let mut plain = bytes.to_vec();
-    if let Some(MaskingKey(key)) = masking.key {
-        mask::apply(&mut plain, key, masking.phase);
-    }
-    plain
+/// The bytes as they were before masking; `room` holds them where that changes them.
+fn unmasked<'a>(bytes: &'a [u8], masking: Masking, room: &'a mut Vec<u8>) -> &'a [u8] {
+    let Some(MaskingKey(key)) = masking.key else {
+        return bytes;
+    };
+    room.clear();
+    room.extend_from_slice(bytes);
+    mask::apply(room, key, masking.phase);
+    room
 }

@@ -185,8 +185,66 @@ impl WebSocket {
             self.lose(dir);
             return self.search(dir, at, packet, bytes, cx);
         }
+        if let Some((whole, taken)) = self.whole(dir, &header, bytes, cx) {
+            self.whole_message(dir, header, at, packet, whole, cx);
+            return Step::Took(taken);
+        }
         self.begin(dir, header, at, packet, cx);
         Step::Took(usize::from(header.header_length))
+    }
+
+    /// Whether this frame is a whole message of which nothing has to be kept, and all of it is here;
+    /// most are. Gives its payload and how long header and payload are.
+    fn whole<'a>(
+        &self,
+        dir: Dir,
+        header: &Header,
+        bytes: &'a [u8],
+        cx: &Cx<'_>,
+    ) -> Option<(Whole<'a>, usize)> {
+        let kind = Kind::of(header.opcode).filter(|_| header.fin)?;
+        let alone = !kind.is_data() || !self.may_compress() && dir.of(&self.sides).data.is_none();
+        let from = usize::from(header.header_length);
+        let to = from.checked_add(usize::try_from(header.length).ok()?)?;
+        let payload = bytes.get(from..to)?;
+        let fits = payload.len() <= cx.limits.message_bytes;
+        (alone && fits).then_some((Whole { kind, payload }, to))
+    }
+
+    /// The same as [`Self::begin`] to [`Self::end_message`], at once.
+    fn whole_message(
+        &mut self,
+        dir: Dir,
+        header: Header,
+        at: u64,
+        first: PacketNo,
+        Whole { kind, payload }: Whole<'_>,
+        cx: &mut Cx<'_>,
+    ) {
+        let current = Current {
+            header,
+            at,
+            first,
+            done: header.length,
+            belongs: Belongs::Nothing,
+        };
+        let of = message::reference(dir, self.session, kind, cx);
+        let mut room = std::mem::take(cx.room);
+        let (message, bytes) = message::whole(of, payload, header.masking_key, &mut room, cx);
+        let end = self.say_frame(dir, current, cx);
+        if kind == Kind::Close {
+            self.ending.frame(dir, CloseCode::read(bytes));
+        }
+        let place = Place {
+            trust: self.trust(dir),
+            ..Place::at(dir, Span::tcp(at, end - at)).from(first)
+        };
+        cx.emit(
+            place,
+            EventKind::Ws(Ws::Message(message)),
+            Loan::known(bytes),
+        );
+        *cx.room = room;
     }
 
     /// A header has come: finds out to which message its payload belongs.
@@ -354,6 +412,13 @@ impl WebSocket {
             );
         }
     }
+}
+
+/// A message whose only frame is all here.
+#[derive(Clone, Copy)]
+struct Whole<'a> {
+    kind: Kind,
+    payload: &'a [u8],
 }
 
 /// The next payload of a frame.

@@ -101,6 +101,7 @@ impl Bench {
             counters: &mut self.counters,
             sink: &mut self.said,
             error: &mut None,
+            room: &mut Vec::new(),
             marks: Vec::new(),
         };
         work(tcp, &mut cx);
