@@ -124,6 +124,7 @@ impl Engine {
             at_end: false,
             time: self.last.1,
             sink,
+            room: Vec::new(),
             error: None,
         };
         let mut open: Vec<_> = self
