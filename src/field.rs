@@ -1,5 +1,13 @@
 //! The fields of an event, by name: one table for JSON, for the detail pane, for whoever else asks.
+//!
+//! [`visit`] names what an event has, as JSON does; [`FIELDS`] are what a [`Filter`] may ask for.
 #![deny(clippy::disallowed_methods)]
+
+pub mod filter;
+mod registry;
+
+pub use filter::Filter;
+pub use registry::{Datum, FIELDS, Field, Type, View, find, nearest};
 
 use crate::model::{
     Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Finding, Frame, Header, Http, Insight,

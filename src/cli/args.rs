@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use wscope::field::Filter;
 use wscope::model::{Config, Limits, Protocol};
 use wscope::source::Capture;
 
@@ -37,6 +38,8 @@ pub enum Command {
     Check(Check),
     /// The rules, or one of them explained.
     Rules(RulesArgs),
+    /// The fields that a display filter may ask for.
+    Fields(FieldsArgs),
     /// Captures from an interface, and shows traffic as it happens.
     #[cfg(unix)]
     Live(Box<super::live::LiveArgs>),
@@ -63,6 +66,11 @@ pub struct Captures {
     #[arg(short = 'f', value_name = "BPF")]
     pub filter: Option<String>,
 
+    /// Show only events that pass this display filter, such as 'websocket.opcode == 1 && tcp.port == 80';
+    /// `wscope fields` lists what can be asked.
+    #[arg(short = 'Y', long = "display-filter", value_name = "FILTER", value_parser = display)]
+    pub display: Option<Filter>,
+
     /// Take connections with this port for that protocol where their first bytes do not tell:
     /// websocket, http, or nothing.
     #[arg(long, value_name = "PORT=PROTOCOL", value_parser = decode_as)]
@@ -86,6 +94,18 @@ pub struct LimitArgs {
     /// Bytes of a message that are joined (16777216).
     #[arg(long, value_name = "BYTES")]
     pub max_message: Option<usize>,
+}
+
+/// A display filter; what is wrong with it is pointed at.
+pub fn display(text: &str) -> Result<Filter, String> {
+    Filter::new(text).map_err(|problem| {
+        let shown = wscope::sink::Escaped(text);
+        let mark = "^".repeat(problem.at.len().max(1));
+        format!(
+            "{problem}\n\n  {shown}\n  {}{mark}",
+            " ".repeat(problem.at.start)
+        )
+    })
 }
 
 /// `8080=websocket`
@@ -203,7 +223,7 @@ pub struct StatsArgs {
     pub totals: bool,
 
     /// Add the sum of the XXH64 hashes of all text and binary payloads.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "display")]
     pub checksum: bool,
 }
 
@@ -227,6 +247,13 @@ pub enum Format {
     Json,
     Junit,
     Sarif,
+}
+
+#[derive(Args, Debug)]
+pub struct FieldsArgs {
+    /// Only fields with this in their name.
+    #[arg(value_name = "WORD")]
+    pub word: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod check;
+mod fields;
 #[cfg(unix)]
 mod interfaces;
 #[cfg(unix)]
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
         None if io::stdout().is_terminal() => tui::run(&captures, common.colour()),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
         Some(Command::Rules(args)) => rules::run(&args),
+        Some(Command::Fields(args)) => fields::run(&args),
         None => print::run(
             &Print {
                 captures,

@@ -9,7 +9,7 @@ use std::io::Write as _;
 #[cfg(unix)]
 use wscope::engine;
 use wscope::model::{KINDS, Sink};
-use wscope::sink::{Jsonl, Only, Text};
+use wscope::sink::{Filtered, Jsonl, Only, Text};
 #[cfg(unix)]
 use wscope::source::Capture;
 
@@ -24,7 +24,8 @@ pub fn run(args: &Print, common: Common) -> Done {
 }
 
 fn into(args: &Print, sink: impl Sink) -> Done {
-    let mut sink = only(&args.events, args.acks, sink)?;
+    let sink = only(&args.events, args.acks, sink)?;
+    let mut sink = Filtered::new(args.captures.display.clone(), sink);
     Ok(progress::run(&args.captures, &mut sink)?.errors)
 }
 
@@ -57,11 +58,12 @@ pub fn live(
             Text::new(out, common.colour()),
         )?),
     };
-    let mut sink = notes.listen(&mut *sink);
+    let mut sink = notes.listen(Filtered::new(args.display.clone(), &mut *sink));
     let run = engine::run_each(
         capture,
         args.config(),
         &mut sink,
+        None,
         |_, _| true,
         |packet, _| notes.packet(packet),
     )?;

@@ -3,7 +3,7 @@
 use super::args::StatsArgs;
 use super::{Done, progress, stdout};
 use std::io::Write as _;
-use wscope::sink::{Format, Stats};
+use wscope::sink::{Filtered, Format, Stats};
 
 pub fn run(args: &StatsArgs) -> Done {
     let mut out = stdout();
@@ -12,9 +12,9 @@ pub fn run(args: &StatsArgs) -> Done {
         totals_only: args.totals,
         checksum: args.checksum,
     };
-    let mut sink = Stats::new(&mut out, format);
+    let mut sink = Filtered::new(args.captures.display.clone(), Stats::new(&mut out, format));
     let run = progress::run(&args.captures, &mut sink)?;
-    sink.finish(run.counts)?;
+    sink.into_inner().finish(run.counts)?;
     out.flush()?;
     Ok(run.errors)
 }

@@ -8,9 +8,11 @@
 
 mod replay;
 mod run;
+mod trail;
 
 pub use replay::{Captured, Carried, Replay, replay, replay_while};
-pub use run::{Run, run, run_each};
+pub use run::{Run, run, run_along, run_each};
+pub use trail::Trail;
 
 use crate::decode::{Decoded, Decoder};
 use crate::model::{
@@ -37,12 +39,19 @@ pub struct Engine {
     last: (PacketNo, Timestamp),
     /// Connections that have ended, oldest first: forgotten after a while.
     ended: VecDeque<(Timestamp, Key, ConnId)>,
+    /// What is noted for a trail, where one is left.
+    notes: Option<trail::Notes>,
+    /// The only connection that is looked at, where there is one.
+    only: Option<(Key, ConnId)>,
 }
 
 /// A connection, and what speaks on it.
+#[derive(Clone)]
 struct Entry {
     tcp: Connection,
     host: Host,
+    /// Payload bytes since it was last kept for a trail.
+    since_stop: u64,
     /// It was told of dropped packets, and none of its own came since.
     doubted: bool,
 }
@@ -62,6 +71,8 @@ impl Engine {
             next_conn: 0,
             last: (PacketNo::FIRST, Timestamp::default()),
             ended: VecDeque::new(),
+            notes: None,
+            only: None,
         }
     }
 
@@ -80,8 +91,12 @@ impl Engine {
         self.counters.events = 0;
         self.last = (packet.no, packet.time);
         self.forget(packet.time);
+        let only = self.only;
         match self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
+                if only.is_some_and(|(key, _)| key != Key::new(segment.src, segment.dst)) {
+                    return Ok(());
+                }
                 let mut work = Work {
                     config: &self.config,
                     want: self.want,
@@ -91,6 +106,7 @@ impl Engine {
                     at_end: false,
                     time: packet.time,
                     sink,
+                    notes: self.notes.as_mut(),
                     error: None,
                 };
                 self.counts.tcp_packets += 1;
@@ -124,7 +140,8 @@ impl Engine {
             at_end: false,
             time: self.last.1,
             sink,
-            room: Vec::new(),
+            room: &mut self.room,
+            notes: None,
             error: None,
         };
         let mut open: Vec<_> = self
@@ -169,6 +186,7 @@ impl Engine {
             at_end: true,
             time: self.last.1,
             sink,
+            notes: None,
             error: None,
         };
         let mut open: Vec<_> = self
@@ -211,6 +229,7 @@ struct Work<'a> {
     at_end: bool,
     time: Timestamp,
     sink: &'a mut dyn Sink,
+    notes: Option<&'a mut trail::Notes>,
     error: Option<io::Error>,
 }
 
@@ -238,8 +257,18 @@ impl Work<'_> {
             }
             let ports = [segment.src.port, segment.dst.port];
             let host = Host::new(!segment.flags.syn(), self.config.protocol(ports));
-            let doubted = false;
-            table.insert(key, Entry { tcp, host, doubted });
+            table.insert(
+                key,
+                Entry {
+                    tcp,
+                    host,
+                    since_stop: 0,
+                    doubted: false,
+                },
+            );
+            if let Some(notes) = &mut self.notes {
+                notes.start(self.packet);
+            }
         }
         let Some(entry) = table.find(&key) else {
             return new;
@@ -248,7 +277,9 @@ impl Work<'_> {
             entry.tcp.orient(segment.src, asks(segment.payload));
         }
         let before = entry.tcp.ended();
-        let Entry { tcp, host, doubted } = entry;
+        let Entry {
+            tcp, host, doubted, ..
+        } = entry;
         *doubted = false;
         let mut cx = self.cx(tcp);
         tcp.segment(segment, &mut cx, &mut above(host));
@@ -257,6 +288,9 @@ impl Work<'_> {
             // What it held is not needed any more; only its last segments may still come.
             entry.host = Host::new(false, None);
             ended.push_back((self.time, key, entry.tcp.id));
+        }
+        if let Some(notes) = &mut self.notes {
+            notes.fed(entry, segment, self.packet);
         }
         new
     }

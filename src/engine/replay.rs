@@ -5,7 +5,7 @@ use super::run::dropped;
 use crate::error::Error;
 use crate::insight::Insights;
 use crate::model::{
-    Config, Dir, Event, EventId, EventKind, Flow, Link, Loan, Note, PacketNo, Piece, Sink, Tcp,
+    Config, Dir, Event, EventKind, Flow, Link, Loan, Note, Packet, PacketNo, Piece, Sink, Tcp,
     Timestamp, Want,
 };
 use crate::rules::Judge;
@@ -82,21 +82,15 @@ pub fn replay_while(
     mut go_on: impl FnMut() -> bool,
 ) -> Result<Option<Replay>, Error> {
     let mut sink = Judge::new(Insights::new(Find {
-        wanted: event.clone(),
-        pieces: Vec::new(),
-        found: None,
+        by_id: true,
+        ..Find::without_id(event.clone())
     }));
     let mut engine = Engine::new(config, sink.want());
     let mut cause = None;
     let drops = capture.drops();
     while let Some(packet) = capture.next()? {
         if packet.no == event.id.at {
-            cause = Some(Captured {
-                time: packet.time,
-                link: packet.link,
-                orig_len: packet.orig_len,
-                data: packet.data.to_vec(),
-            });
+            cause = Some(Captured::of(&packet));
         }
         let stop = packet.no.get().is_multiple_of(STRIDE) && !go_on();
         // The sink never fails.
@@ -124,18 +118,48 @@ pub fn replay_while(
     }))
 }
 
-type Kept = (Event, Flow, (Vec<u8>, Vec<Range<u64>>));
+pub(super) type Kept = (Event, Flow, (Vec<u8>, Vec<Range<u64>>));
 
 /// Keeps one event, and the stream bytes that lie in its span.
-struct Find {
-    wanted: Event,
-    pieces: Vec<Carried>,
-    found: Option<Kept>,
+pub(super) struct Find {
+    pub wanted: Event,
+    /// The event is known by its id; otherwise by what it is and where it lies.
+    by_id: bool,
+    pub pieces: Vec<Carried>,
+    pub found: Option<Kept>,
+}
+
+impl Captured {
+    pub(super) fn of(packet: &Packet<'_>) -> Self {
+        Self {
+            time: packet.time,
+            link: packet.link,
+            orig_len: packet.orig_len,
+            data: packet.data.to_vec(),
+        }
+    }
 }
 
 impl Find {
-    fn id(&self) -> EventId {
-        self.wanted.id
+    /// Finds the event by what it is and where it lies: an unjudged run numbers its events otherwise.
+    pub(super) fn without_id(wanted: Event) -> Self {
+        Self {
+            wanted,
+            by_id: false,
+            pieces: Vec::new(),
+            found: None,
+        }
+    }
+
+    fn is_wanted(&self, event: &Event) -> bool {
+        let wanted = &self.wanted;
+        if self.by_id {
+            return event.id == wanted.id;
+        }
+        event.id.at == wanted.id.at
+            && event.dir == wanted.dir
+            && event.span == wanted.span
+            && event.kind.word() == wanted.kind.word()
     }
 
     fn dir(&self) -> Option<Dir> {
@@ -154,14 +178,14 @@ impl Sink for Find {
                 self.wanted.kind,
                 EventKind::Tcp(Tcp::Note(Note::Ack(_) | Note::Delivered(_)))
             ),
-            unjudged: false,
+            unjudged: !self.by_id,
         }
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-        if event.id == self.id() {
+        if self.is_wanted(event) {
             self.found = Some((
-                event.clone(),
+                self.wanted.clone(),
                 *flow,
                 (loan.bytes.to_vec(), loan.unknown.to_vec()),
             ));

@@ -1,6 +1,7 @@
 //! From captures to a sink, in one call.
 
-use super::Engine;
+use super::trail::Notes;
+use super::{Engine, Trail};
 use crate::error::Error;
 use crate::insight::Insights;
 use crate::model::{Config, Counts, Packet, Sink};
@@ -34,10 +35,24 @@ pub fn run(
     sink: &mut dyn Sink,
     watch: impl FnMut(Progress, Counts) -> bool,
 ) -> io::Result<Run> {
-    run_each(capture, config, sink, watch, |_, _| Ok(()))
+    run_along(capture, config, sink, None, watch)
 }
 
-/// As [`run`], and shows each packet once all that it caused is on the timeline.
+/// As [`run`], and leaves a trail on the way.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_along(
+    capture: &mut Capture,
+    config: impl Into<Config>,
+    sink: &mut dyn Sink,
+    trail: Option<&Trail>,
+    watch: impl FnMut(Progress, Counts) -> bool,
+) -> io::Result<Run> {
+    run_each(capture, config, sink, trail, watch, |_, _| Ok(()))
+}
+
+/// As [`run_along`], and shows each packet once all that it caused is on the timeline.
 ///
 /// # Errors
 /// What the sink could not write, or `each` says.
@@ -45,6 +60,7 @@ pub fn run_each(
     capture: &mut Capture,
     config: impl Into<Config>,
     sink: &mut dyn Sink,
+    trail: Option<&Trail>,
     mut watch: impl FnMut(Progress, Counts) -> bool,
     mut each: impl FnMut(&Packet<'_>, Counts) -> io::Result<()>,
 ) -> io::Result<Run> {
@@ -58,6 +74,7 @@ pub fn run_each(
         }
     };
     let mut engine = Engine::new(config, want);
+    engine.notes = trail.map(|_| Notes::default());
     let mut errors = Vec::new();
     let drops = capture.drops();
     loop {
@@ -70,12 +87,18 @@ pub fn run_each(
             Ok(None) => break,
             Err(error) => errors.push(error),
         }
+        if let Some(trail) = trail {
+            trail.note(capture, &mut engine);
+        }
         let counts = engine.counts();
         if counts.packets.is_multiple_of(STRIDE) && !watch(capture.progress(), counts) {
             break;
         }
     }
     dropped(&mut engine, &drops, sink)?;
+    if let Some(trail) = trail {
+        trail.gather(capture, &mut engine);
+    }
     engine.finish(sink)?;
     Ok(Run {
         counts: engine.counts(),

@@ -1,6 +1,6 @@
 //! What takes events.
 
-use super::{ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId};
+use super::{ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Timestamp};
 use std::io;
 use std::ops::Range;
 
@@ -9,6 +9,11 @@ pub trait Sink {
     /// What this sink needs beside the events; asked once, before the first packet.
     fn want(&self) -> Want {
         Want::default()
+    }
+
+    /// Hears when the first event came, passed on to it or not: seconds count from there.
+    fn begin(&mut self, time: Timestamp) {
+        let _ = time;
     }
 
     /// Takes an event. `flow` says who the two ends of its connection are; `loan` is its payload.
@@ -51,6 +56,10 @@ pub trait Sink {
 impl<S: Sink + ?Sized> Sink for &mut S {
     fn want(&self) -> Want {
         (**self).want()
+    }
+
+    fn begin(&mut self, time: Timestamp) {
+        (**self).begin(time);
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {

@@ -8,7 +8,7 @@ use super::{Layer, Step};
 use crate::model::{Cx, Dir, EventKind, Input, Loan, Note, Place, Protocol, Span, Tcp};
 
 /// Waits for the first bytes of a stream, and then hands over to the layer that they look like.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Detect {
     /// The stream began before the capture: its first bytes may be the middle of anything.
     pub midstream: bool,

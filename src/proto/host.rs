@@ -13,27 +13,27 @@ use crate::model::{Cx, Dir, Input, PacketNo, Protocol, Span, What};
 use std::collections::VecDeque;
 
 /// The layer of a stream, and the bytes that it would not take yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Host {
     layer: Layer,
     tails: [Tail; 2],
 }
 
 /// What waits in one direction: only ever bytes first, then gaps, more bytes, an end.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tail {
     queue: VecDeque<Item>,
     held: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Item {
     Bytes(Held),
     Rest(Input<'static>),
 }
 
 /// Bytes in order, with the packets that carried them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     at: u64,
     bytes: Vec<u8>,

@@ -51,7 +51,7 @@ enum Step {
 }
 
 /// What may speak on a stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Layer {
     Detect(Detect),
     Socks(Socks),

@@ -4,7 +4,7 @@ use super::Step;
 use crate::model::{Cx, Dir, Input};
 
 /// Passes over everything.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Opaque;
 
 impl Opaque {

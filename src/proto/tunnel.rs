@@ -32,7 +32,7 @@ fn proxy_binary(input: &[u8]) -> IResult<&[u8], ()> {
 }
 
 /// A SOCKS5 dialogue, up to the server's word that the way is free.   RFC 1928, RFC 1929
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Socks {
     client: Turn,
     server: Turn,

@@ -1,6 +1,6 @@
 //! Only some kinds of events.
 
-use crate::model::{Event, Flow, KINDS, Loan, MessageRef, Piece, Sink, Want};
+use crate::model::{Event, Flow, KINDS, Loan, MessageRef, Piece, Sink, Timestamp, Want};
 use std::io;
 
 /// Passes on the events whose kind was asked for; all of them where none was.
@@ -65,6 +65,10 @@ impl<S: Sink> Sink for Only<S> {
             acks: want.acks || self.acks,
             ..want
         }
+    }
+
+    fn begin(&mut self, time: Timestamp) {
+        self.sink.begin(time);
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 mod escape;
 mod fan;
+mod filtered;
 mod index;
 mod jsonl;
 mod line;
@@ -12,6 +13,7 @@ mod text;
 
 pub use escape::{Escaped, is_unsafe};
 pub use fan::Only;
+pub use filtered::Filtered;
 pub use index::{Ending, Index, Level, Line, Track, preview};
 pub use jsonl::Jsonl;
 pub use stats::{Format, Stats};

@@ -34,6 +34,10 @@ impl<W: Write> Sink for Text<W> {
         }
     }
 
+    fn begin(&mut self, time: Timestamp) {
+        self.start.get_or_insert(time);
+    }
+
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
         if matches!(&event.kind, EventKind::Finding(it) if it.verdict == Verdict::Undecidable) {
             return Ok(());

@@ -75,6 +75,15 @@ impl Marks {
         }
     }
 
+    /// The first packet that can still be read, where some cannot: a spool forgets.
+    #[must_use]
+    pub fn oldest(&self) -> Option<PacketNo> {
+        #[cfg(unix)]
+        return self.spool.as_ref().map(super::History::oldest);
+        #[cfg(not(unix))]
+        None
+    }
+
     /// The marks, in order.
     #[must_use]
     pub fn list(&self) -> &[Mark] {

@@ -10,7 +10,7 @@ use super::{Done, progress, stdout};
 use docket::Docket;
 use std::io::{self, Write as _};
 use wscope::model::{Event, EventKind, Finding, Flow, Loan, Severity, Sink, Verdict, Want};
-use wscope::sink::{Jsonl, Only};
+use wscope::sink::{Filtered, Jsonl, Only};
 
 /// Checks, and says whether an error was found.
 pub fn run(args: &Check, common: Common, found: &mut bool) -> Done {
@@ -40,9 +40,10 @@ fn into<S: Sink>(
     sink: S,
     found: &mut bool,
 ) -> anyhow::Result<(Vec<wscope::Error>, S)> {
-    let mut watch = Watch { sink, found };
+    let watch = Watch { sink, found };
+    let mut watch = Filtered::new(args.captures.display.clone(), watch);
     let errors = progress::run(&args.captures, &mut watch)?.errors;
-    Ok((errors, watch.sink))
+    Ok((errors, watch.into_inner().sink))
 }
 
 /// Notes whether an error was found.

@@ -1,6 +1,7 @@
 //! What can be said about a live capture.
 
-use crate::cli::args::{Captures, LimitArgs, decode_as};
+use wscope::field::Filter;
+use crate::cli::args::{Captures, LimitArgs, decode_as, display};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,6 +58,10 @@ pub struct LiveArgs {
     /// Only these kinds of events; a beginning such as `ws` stands for all below it (with --print).
     #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
     pub events: Vec<String>,
+
+    /// Only events that pass this display filter, such as `websocket.opcode == 8` (with --print).
+    #[arg(short = 'Y', value_name = "FILTER", value_parser = display)]
+    pub display: Option<Filter>,
 
     /// Also name every acknowledgement, and say when each message was acknowledged (with --print).
     #[arg(long)]

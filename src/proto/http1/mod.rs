@@ -21,7 +21,7 @@ use lost::Lost;
 use std::collections::VecDeque;
 
 /// Both directions of an HTTP/1.1 connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Http1 {
     sides: [State; 2],
     /// How much of an incomplete head was searched for its end already; 0 where none waits.
@@ -31,7 +31,7 @@ pub struct Http1 {
 }
 
 /// What the next bytes of a direction are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum State {
     #[default]
     Head,
@@ -41,13 +41,13 @@ enum State {
 }
 
 /// A request that waits for its answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Pending {
     head_only: bool,
     ask: Ask,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Ask {
     Nothing,
     WebSocket(Box<Request>),

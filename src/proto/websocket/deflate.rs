@@ -8,7 +8,7 @@ use crate::model::{Culprit, Ending, Inflated, Kind, Side};
 use std::collections::VecDeque;
 
 /// The inflater of a direction, and what it takes to try again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Inflater {
     inflate: Inflate,
     promised: Side,
@@ -18,7 +18,7 @@ pub struct Inflater {
 }
 
 /// What the sender's window may hold, and the message that is coming.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memory {
     /// The text of earlier messages.
     text: VecDeque<u8>,

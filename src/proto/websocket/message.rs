@@ -9,7 +9,7 @@ use crate::model::{
 use std::ops::Range;
 
 /// A message whose end has not come yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Assembly {
     pub of: MessageRef,
     pub compressed: bool,

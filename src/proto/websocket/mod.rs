@@ -20,7 +20,7 @@ use frame::Header;
 use message::{Assembly, Masking};
 
 /// Both directions of a session.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct WebSocket {
     session: SessionId,
     trust: Trust,
@@ -30,7 +30,7 @@ pub struct WebSocket {
 }
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Side {
     /// The frame whose payload is coming.
     frame: Option<Current>,

@@ -1,8 +1,9 @@
 //! What a screen keeps of a capture: every event in a few bytes, and a summary per connection.
 //!
-//! A frame costs 64 bytes, and a message the same and the beginning of its payload; a message of
-//! one frame shares the row of its frame. So a capture of four million messages takes about 256 MB,
-//! and as many times the length of a preview. Everything else is rare and kept as it is.
+//! A frame costs 40 bytes, and a message the same; a message of one frame shares the row of its frame.
+//! The beginnings of payloads are kept as long as there is room for them ([`PREVIEWS`]), and derived
+//! again after that. So a capture of four million messages takes about 160 MB and those 48. Everything
+//! else is rare and kept as it is.
 
 mod row;
 mod track;
@@ -28,11 +29,27 @@ use std::io;
 /// }
 /// # Ok::<(), wscope::Error>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Index {
     tracks: Vec<Track>,
     by_conn: HashMap<ConnId, usize>,
     events: u64,
+    /// Bytes of previews that there still is room for.
+    room: usize,
+}
+
+/// Bytes of previews that are kept.
+const PREVIEWS: usize = 48 << 20;
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            tracks: Vec::new(),
+            by_conn: HashMap::new(),
+            events: 0,
+            room: PREVIEWS,
+        }
+    }
 }
 
 impl Index {
@@ -44,7 +61,16 @@ impl Index {
             self.tracks.push(Track::new(&event, flow));
         }
         self.events += 1;
-        self.tracks[at].take(event, flow, preview);
+        let size = preview.len() + size_of::<u32>();
+        let keep = self.room >= size;
+        self.room = self.room.saturating_sub(size);
+        self.tracks[at].take(event, flow, preview, keep);
+    }
+
+    /// Where a connection is among the tracks.
+    #[must_use]
+    pub fn place(&self, conn: ConnId) -> Option<usize> {
+        self.by_conn.get(&conn).copied()
     }
 
     /// The connections, in the order of their first events: the list only grows.

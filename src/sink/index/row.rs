@@ -1,4 +1,4 @@
-//! An event in 64 bytes.
+//! An event in 40 bytes.
 
 use crate::model::{
     ConnId, Dir, Event, EventId, EventKind, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
@@ -11,274 +11,249 @@ use crate::model::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     pub time: Timestamp,
-    at: u64,
     start: u64,
-    len: u64,
-    /// Which of the packet's events, the direction, and the trust: 29, 2 and 1 bits.
-    nth: u32,
+    at: u32,
+    /// Payload bytes of the frame, or of a message's frames.
+    wire: u32,
+    /// Payload bytes of the message, inflated.
+    length: u32,
+    /// The masking key of a frame; the bytes of a message's span; the place in the list of what is kept whole.
+    extra: u32,
+    /// Which of the packet's events, the direction, and the trust: 13, 2 and 1 bits.
+    nth: u16,
     /// How many packets before the cause the first byte came.
-    back: u32,
-    /// Where the text of the next row begins.
-    pub text_end: u32,
-    pub leaf: Leaf,
-}
-
-const _: () = assert!(size_of::<Row>() == 64, "rows are kept by the million");
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Leaf {
-    /// Kept whole, in a list of its own.
-    Kept(u32),
-    Frame {
-        head: Head,
-        session: u32,
-        length: u32,
-    },
-    Message {
-        kind: Kind,
-        flags: u8,
-        session: u32,
-        frames: u32,
-        length: u32,
-        wire_length: u32,
-    },
-    /// A frame, and the message that it is all of.
-    Single {
-        head: Head,
-        session: u32,
-        length: u32,
-        wire_length: u32,
-    },
-}
-
-/// What a frame's header says.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
-    /// FIN, RSV and opcode, as on the wire.
-    first: u8,
+    back: u16,
+    /// The first byte and the length of a frame's header, or the number of a message's frames.
+    head: [u8; 2],
     flags: u8,
-    header_length: u8,
-    key: [u8; 4],
+    tag: Tag,
+}
+
+const _: () = assert!(size_of::<Row>() == 40, "rows are kept by the million");
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tag {
+    /// Kept whole, in a list of its own.
+    Kept,
+    Frame,
+    /// A frame, and the message that it is all of.
+    Single,
+    Message,
 }
 
 const COMPRESSED: u8 = 1;
 const COMPLETE: u8 = 2;
 const UTF8: u8 = 4;
 const MASKED: u8 = 8;
+/// What kind a message of several frames is, above the flags.
+const KIND: u8 = 4;
 
 impl Row {
-    /// Packs an event; one that does not fit is kept whole, as number `kept` of its list.
-    pub fn new(event: &Event, text_end: u32, kept: u32) -> Self {
-        let leaf = small(event).and_then(|()| leaf(event));
-        Self {
+    /// Packs an event of this session; one that does not fit is kept whole, as number `kept` of its list.
+    pub fn new(event: &Event, session: SessionId, kept: u32) -> Self {
+        Self::packed(event, session).unwrap_or(Self {
             time: event.time,
-            at: event.id.at.get(),
+            start: 0,
+            at: 0,
+            wire: 0,
+            length: 0,
+            extra: kept,
+            nth: 0,
+            back: 0,
+            head: [0; 2],
+            flags: 0,
+            tag: Tag::Kept,
+        })
+    }
+
+    /// Some, where all that the event has fits into a row.
+    fn packed(event: &Event, session: SessionId) -> Option<Self> {
+        let back = event.packet.get().checked_sub(event.first.get())?;
+        if event.id.at != event.packet || event.id.nth >= 1 << 13 || event.about.is_some() {
+            return None;
+        }
+        let row = Self {
+            time: event.time,
             start: event.span.start,
-            len: event.span.len,
-            nth: event.id.nth << 3
-                | dir_bits(event.dir) << 1
-                | u32::from(event.trust == Trust::Inferred),
-            back: (event.packet.get() - event.first.get().min(event.packet.get())) as u32,
-            text_end,
-            leaf: leaf.unwrap_or(Leaf::Kept(kept)),
+            at: event.packet.get().try_into().ok()?,
+            wire: 0,
+            length: 0,
+            extra: 0,
+            nth: (event.id.nth << 3 | dir_bits(event.dir) << 1) as u16
+                | u16::from(event.trust == Trust::Inferred),
+            back: back.try_into().ok()?,
+            head: [0; 2],
+            flags: 0,
+            tag: Tag::Frame,
+        };
+        match event.kind {
+            EventKind::Ws(Ws::Frame(frame)) => {
+                let fits = !frame.unfinished
+                    && frame.session == session
+                    && event.span.len == u64::from(frame.header_length) + frame.length;
+                fits.then_some(Self {
+                    wire: frame.length.try_into().ok()?,
+                    extra: frame.masking_key.map_or(0, |key| u32::from_be_bytes(key.0)),
+                    head: [
+                        u8::from(frame.fin) << 7 | (frame.rsv & 7) << 4 | frame.opcode.0 & 15,
+                        frame.header_length,
+                    ],
+                    flags: flag(frame.masking_key.is_some(), MASKED),
+                    ..row
+                })
+            }
+            EventKind::Ws(Ws::Message(message)) if message.session == session => {
+                let frames: u16 = message.frames.try_into().ok()?;
+                Some(Self {
+                    wire: message.wire_length.try_into().ok()?,
+                    length: message.length.try_into().ok()?,
+                    extra: event.span.len.try_into().ok()?,
+                    head: frames.to_be_bytes(),
+                    flags: flag(message.compressed, COMPRESSED)
+                        | flag(message.complete, COMPLETE)
+                        | flag(message.utf8, UTF8)
+                        | (message.kind as u8) << KIND,
+                    tag: Tag::Message,
+                    ..row
+                })
+            }
+            _ => None,
         }
     }
 
+    pub fn tag(&self) -> Tag {
+        self.tag
+    }
+
+    /// Where a row that is kept whole is kept.
+    pub fn kept(&self) -> usize {
+        self.extra as usize
+    }
+
     /// Makes room for the message that this frame is all of, if it is.
-    pub fn join(&mut self, event: &Event) -> bool {
-        let (
-            Leaf::Frame {
-                head,
-                session,
-                length: wire_length,
-            },
-            Some(Leaf::Message {
-                kind,
-                flags,
-                frames: 1,
-                length,
-                ..
-            }),
-        ) = (self.leaf, small(event).and_then(|()| leaf(event)))
-        else {
+    pub fn join(&mut self, event: &Event, session: SessionId) -> bool {
+        let (Tag::Frame, EventKind::Ws(Ws::Message(message))) = (self.tag, &event.kind) else {
             return false;
         };
-        let same = self.at == event.id.at.get()
-            && (self.nth >> 3) + 1 == event.id.nth
-            && self.span() == event.span
-            && self.dir() == event.dir
-            && self.trust() == event.trust
-            && self.first() == event.first
-            && Kind::of(head.opcode()) == Some(kind);
+        let Some(other) = Self::packed(event, session) else {
+            return false;
+        };
+        let same = self.at == other.at
+            && (self.nth >> 3) + 1 == other.nth >> 3
+            && self.nth & 7 == other.nth & 7
+            && self.start == other.start
+            && self.wire == other.wire
+            && u64::from(other.extra) == self.span().len
+            && self.back == other.back
+            && message.frames == 1
+            && Kind::of(self.opcode()) == Some(message.kind);
         if same {
-            let head = Head {
-                flags: head.flags | flags,
-                ..head
-            };
-            self.leaf = Leaf::Single {
-                head,
-                session,
-                length,
-                wire_length,
-            };
+            self.tag = Tag::Single;
+            self.length = other.length;
+            self.flags |= other.flags & (COMPRESSED | COMPLETE | UTF8);
         }
         same
     }
 
+    /// The event's name; for a row that is not kept whole. `message` chooses where there are two.
+    pub fn id(&self, message: bool) -> EventId {
+        let second = message && self.tag == Tag::Single;
+        EventId {
+            at: PacketNo::new(self.at.into()).unwrap_or(PacketNo::FIRST),
+            nth: u32::from(self.nth >> 3) + u32::from(second),
+        }
+    }
+
     /// The event of a packed row; `message` chooses where it holds a frame and its message.
-    pub fn event(&self, conn: ConnId, message: bool) -> Option<Event> {
-        let kind = match self.leaf {
-            Leaf::Kept(_) => return None,
-            Leaf::Frame {
-                head,
-                session,
-                length,
-            } => Ws::Frame(head.frame(session, length)),
-            Leaf::Single {
-                head,
-                session,
-                wire_length,
-                ..
-            } if !message => Ws::Frame(head.frame(session, wire_length)),
-            Leaf::Single {
-                head,
-                session,
-                length,
-                wire_length,
-            } => {
-                let kind = Kind::of(head.opcode())?;
-                Ws::Message(unpack(kind, head.flags, session, 1, length, wire_length))
+    pub fn event(&self, conn: ConnId, session: SessionId, message: bool) -> Option<Event> {
+        let kind = match (self.tag, message) {
+            (Tag::Kept, _) | (Tag::Frame, true) | (Tag::Message, false) => return None,
+            (Tag::Frame | Tag::Single, false) => Ws::Frame(self.frame(session)),
+            (Tag::Single, true) => Ws::Message(self.message(session, Kind::of(self.opcode())?, 1)),
+            (Tag::Message, true) => {
+                let frames = u16::from_be_bytes(self.head);
+                Ws::Message(self.message(session, kind(self.flags >> KIND), frames))
             }
-            Leaf::Message {
-                kind,
-                flags,
-                session,
-                frames,
-                length,
-                wire_length,
-            } => Ws::Message(unpack(kind, flags, session, frames, length, wire_length)),
         };
-        let packet = PacketNo::new(self.at)?;
-        let second = matches!(self.leaf, Leaf::Single { .. }) && message;
+        let packet = PacketNo::new(self.at.into())?;
         Some(Event {
-            id: EventId {
-                at: packet,
-                nth: (self.nth >> 3) + u32::from(second),
-            },
+            id: self.id(message),
             packet,
-            first: self.first(),
+            first: PacketNo::new(u64::from(self.at) - u64::from(self.back))?,
             time: self.time,
             conn,
-            dir: self.dir(),
+            dir: match self.nth >> 1 & 3 {
+                1 => Some(Dir::C2s),
+                2 => Some(Dir::S2c),
+                _ => None,
+            },
             span: self.span(),
-            trust: self.trust(),
+            trust: match self.nth & 1 {
+                1 => Trust::Inferred,
+                _ => Trust::Seen,
+            },
             about: None,
             kind: EventKind::Ws(kind),
         })
     }
 
     fn span(&self) -> Span {
-        Span::tcp(self.start, self.len)
+        let len = match self.tag {
+            Tag::Message => self.extra.into(),
+            Tag::Kept | Tag::Frame | Tag::Single => u64::from(self.head[1]) + u64::from(self.wire),
+        };
+        Span::tcp(self.start, len)
     }
 
-    fn dir(&self) -> Option<Dir> {
-        match self.nth >> 1 & 3 {
-            1 => Some(Dir::C2s),
-            2 => Some(Dir::S2c),
-            _ => None,
-        }
+    fn opcode(&self) -> Opcode {
+        Opcode(self.head[0] & 15)
     }
 
-    fn trust(&self) -> Trust {
-        if self.nth & 1 == 1 {
-            Trust::Inferred
-        } else {
-            Trust::Seen
-        }
-    }
-
-    fn first(&self) -> PacketNo {
-        PacketNo::new(self.at - u64::from(self.back)).unwrap_or(PacketNo::FIRST)
-    }
-}
-
-impl Head {
-    fn opcode(self) -> Opcode {
-        Opcode(self.first & 15)
-    }
-
-    fn frame(self, session: u32, length: u32) -> Frame {
+    fn frame(&self, session: SessionId) -> Frame {
+        let key = MaskingKey(self.extra.to_be_bytes());
         Frame {
-            session: SessionId(session),
-            fin: self.first & 0x80 != 0,
-            rsv: self.first >> 4 & 7,
+            session,
+            fin: self.head[0] & 0x80 != 0,
+            rsv: self.head[0] >> 4 & 7,
             opcode: self.opcode(),
-            masking_key: (self.flags & MASKED != 0).then_some(MaskingKey(self.key)),
-            length: length.into(),
-            header_length: self.header_length,
+            masking_key: (self.flags & MASKED != 0).then_some(key),
+            length: self.wire.into(),
+            header_length: self.head[1],
             unfinished: false,
         }
     }
-}
 
-/// Some, where all that every event has fits into a row.
-fn small(event: &Event) -> Option<()> {
-    let Event {
-        id,
-        packet,
-        first,
-        about,
-        ..
-    } = event;
-    let back = packet.get().checked_sub(first.get())?;
-    let fits =
-        id.at == *packet && id.nth < 1 << 28 && about.is_none() && u32::try_from(back).is_ok();
-    fits.then_some(())
-}
-
-fn leaf(event: &Event) -> Option<Leaf> {
-    match event.kind {
-        EventKind::Ws(Ws::Frame(frame)) if !frame.unfinished => Some(Leaf::Frame {
-            head: Head {
-                first: u8::from(frame.fin) << 7 | (frame.rsv & 7) << 4 | frame.opcode.0 & 15,
-                flags: flag(frame.masking_key.is_some(), MASKED),
-                header_length: frame.header_length,
-                key: frame.masking_key.map_or([0; 4], |key| key.0),
-            },
-            session: frame.session.0,
-            length: frame.length.try_into().ok()?,
-        }),
-        EventKind::Ws(Ws::Message(message)) => Some(Leaf::Message {
-            kind: message.kind,
-            flags: flag(message.compressed, COMPRESSED)
-                | flag(message.complete, COMPLETE)
-                | flag(message.utf8, UTF8),
-            session: message.session.0,
-            frames: message.frames,
-            length: message.length.try_into().ok()?,
-            wire_length: message.wire_length.try_into().ok()?,
-        }),
-        _ => None,
+    fn message(&self, session: SessionId, kind: Kind, frames: u16) -> Message {
+        Message {
+            session,
+            kind,
+            compressed: self.flags & COMPRESSED != 0,
+            complete: self.flags & COMPLETE != 0,
+            utf8: self.flags & UTF8 != 0,
+            frames: frames.into(),
+            length: self.length.into(),
+            wire_length: self.wire.into(),
+            // Judged before it became a row.
+            inflated: Inflated::default(),
+        }
     }
+}
+
+fn kind(number: u8) -> Kind {
+    [
+        Kind::Text,
+        Kind::Binary,
+        Kind::Ping,
+        Kind::Pong,
+        Kind::Close,
+    ]
+    .into_iter()
+    .find(|&kind| kind as u8 == number)
+    .unwrap_or(Kind::Binary)
 }
 
 fn flag(set: bool, bit: u8) -> u8 {
     if set { bit } else { 0 }
-}
-
-fn unpack(kind: Kind, flags: u8, session: u32, frames: u32, length: u32, wire: u32) -> Message {
-    Message {
-        session: SessionId(session),
-        kind,
-        compressed: flags & COMPRESSED != 0,
-        complete: flags & COMPLETE != 0,
-        utf8: flags & UTF8 != 0,
-        frames,
-        length: length.into(),
-        wire_length: wire.into(),
-        // Judged before it became a row.
-        inflated: Inflated::default(),
-    }
 }
 
 fn dir_bits(dir: Option<Dir>) -> u32 {

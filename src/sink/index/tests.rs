@@ -3,6 +3,19 @@ use crate::model::{
     Dir, EventId, Frame, MaskingKey, Opcode, PacketNo, SessionId, Span, Timestamp, Trust,
 };
 
+/// An index that has heard of session 7.
+fn index() -> Index {
+    let mut index = Index::default();
+    let open = crate::model::Open {
+        session: SessionId(7),
+        ..Default::default()
+    };
+    let mut open = event(2, 0, Ws::Open(Box::new(open)));
+    open.id.at = PacketNo::FIRST;
+    index.take(open, &flow(), "");
+    index
+}
+
 fn flow() -> Flow {
     let end = |text: &str| {
         let address: std::net::SocketAddr = text.parse().unwrap();
@@ -70,8 +83,9 @@ fn what_goes_in_comes_out() {
         // Too long for a row, or its first frame is of another packet.
         event(4, 1, message(1, 1 << 40)),
         event(5, 0, message(1, 3)),
+        event(6, 0, frame(true)),
     ];
-    let mut index = Index::default();
+    let mut index = index();
     for event in &events {
         index.take(event.clone(), &flow(), "");
     }
@@ -79,15 +93,30 @@ fn what_goes_in_comes_out() {
     let out: Vec<_> = track
         .lines(Line::FIRST, Level::Tcp)
         .map(|line| track.event(line).unwrap())
+        .skip(1)
         .collect();
     assert_eq!(out, events);
-    assert_eq!(track.end().number(), 10, "six events in five rows");
-    assert_eq!(track.lines(Line::FIRST, Level::Messages).count(), 4);
+    assert_eq!(
+        track.end().number(),
+        13,
+        "eight events in seven rows, the last one open"
+    );
+    for event in &events {
+        let line = track.find(event.id).unwrap();
+        assert_eq!(track.event(line).unwrap().id, event.id);
+    }
+    assert_eq!(
+        track.find("1.0".parse().unwrap()),
+        track.lines(Line::FIRST, Level::Tcp).next()
+    );
+    let before = track.find("5.7".parse().unwrap()).unwrap();
+    assert_eq!(track.id(before).unwrap().to_string(), "5.0");
+    assert_eq!(track.lines(Line::FIRST, Level::Messages).count(), 5);
 }
 
 #[test]
 fn a_message_that_joins_its_frame_moves_no_line() {
-    let mut index = Index::default();
+    let mut index = index();
     index.take(event(2, 0, frame(true)), &flow(), "");
     let track = &index.tracks()[0];
     let (before, end) = (
@@ -101,19 +130,19 @@ fn a_message_that_joins_its_frame_moves_no_line() {
         track.lines(Line::FIRST, Level::Tcp).collect::<Vec<_>>(),
         [before, new.clone()].concat()
     );
-    assert_eq!(track.preview(new[0]), "\"hello\"");
+    assert_eq!(track.preview(new[0]), Some("\"hello\""));
 }
 
 #[test]
 fn previews_belong_to_their_messages() {
-    let mut index = Index::default();
+    let mut index = index();
     index.take(event(2, 0, message(2, 5)), &flow(), "one");
     index.take(event(3, 0, frame(true)), &flow(), "");
     index.take(event(3, 1, message(1, 5)), &flow(), "two");
     let track = &index.tracks()[0];
     let texts: Vec<_> = track
         .lines(Line::FIRST, Level::Tcp)
-        .map(|line| track.preview(line))
+        .map(|line| track.preview(line).unwrap())
         .collect();
-    assert_eq!(texts, ["one", "", "two"]);
+    assert_eq!(texts, ["", "one", "", "two"]);
 }

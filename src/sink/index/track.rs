@@ -1,8 +1,9 @@
 //! One connection of the index.
 
-use super::row::{Leaf, Row};
+use super::row::{Row, Tag};
 use crate::model::{
-    CloseCode, ConnId, Event, EventKind, Flow, Http, Note, Tcp, TcpEnd, Timestamp, Ws,
+    CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, SessionId, Severity, Tcp,
+    TcpEnd, Timestamp, Verdict, Ws,
 };
 
 /// One connection: what it is, and all that happened on it.
@@ -22,11 +23,17 @@ pub struct Track {
     pub messages: [u64; 2],
     /// What speaks on it: a request target, or the name of a protocol.
     pub what: Option<String>,
+    /// Broken rules: notes, warnings, errors.
+    pub findings: [u32; 3],
     /// How it ended.
     pub ending: Ending,
+    /// The session that packed rows are of.
+    session: SessionId,
     rows: Vec<Row>,
     kept: Vec<Event>,
     texts: String,
+    /// Where the text of each row ends; shorter than the rows once previews are not kept any more.
+    text_ends: Vec<u32>,
 }
 
 /// How a connection ended, and the WebSocket session on it.
@@ -58,6 +65,8 @@ pub enum Level {
     Frames,
     /// What TCP does below.
     Tcp,
+    /// Every acknowledgement.
+    Acks,
 }
 
 impl Track {
@@ -70,33 +79,46 @@ impl Track {
             bytes: [0; 2],
             messages: [0; 2],
             what: None,
+            findings: [0; 3],
             ending: Ending::default(),
+            session: SessionId::default(),
             rows: Vec::new(),
             kept: Vec::new(),
             texts: String::new(),
+            text_ends: Vec::new(),
         }
     }
 
-    pub(super) fn take(&mut self, event: Event, flow: &Flow, preview: &str) {
+    /// Takes an event; `keep` says whether there is room for its preview.
+    pub(super) fn take(&mut self, event: Event, flow: &Flow, preview: &str, keep: bool) {
         self.flow = *flow;
         self.last = self.last.max(event.time);
         self.note(&event);
-        // A connection whose previews outgrow 4 GiB goes on without.
-        if u32::try_from(self.texts.len() + preview.len()).is_ok() {
+        if let EventKind::Ws(Ws::Open(open)) = &event.kind {
+            self.session = open.session;
+        }
+        let joined = self
+            .rows
+            .last_mut()
+            .is_some_and(|row| row.join(&event, self.session));
+        if !joined {
+            let row = Row::new(&event, self.session, self.kept.len() as u32);
+            if row.tag() == Tag::Kept {
+                push(&mut self.kept, event);
+            }
+            push(&mut self.rows, row);
+        }
+        // Once there was no room, later previews would stand at the wrong place.
+        let at = self.text_ends.len() + usize::from(joined);
+        let fits = u32::try_from(self.texts.len() + preview.len()).is_ok();
+        if at == self.rows.len() && (joined || keep) && fits {
             self.texts.push_str(preview);
+            let end = self.texts.len() as u32;
+            match self.text_ends.last_mut().filter(|_| joined) {
+                Some(last) => *last = end,
+                None => push(&mut self.text_ends, end),
+            }
         }
-        let text_end = self.texts.len() as u32;
-        if let Some(row) = self.rows.last_mut()
-            && row.join(&event)
-        {
-            row.text_end = text_end;
-            return;
-        }
-        let row = Row::new(&event, text_end, self.kept.len() as u32);
-        if matches!(row.leaf, Leaf::Kept(_)) {
-            self.kept.push(event);
-        }
-        self.rows.push(row);
     }
 
     /// After the last line: the lines before it stay what they are.
@@ -104,10 +126,7 @@ impl Track {
     pub fn end(&self) -> Line {
         let open = matches!(
             self.rows.last(),
-            Some(Row {
-                leaf: Leaf::Frame { .. },
-                ..
-            })
+            Some(row) if row.tag() == Tag::Frame
         );
         Line(self.rows.len() as u32 * 2 - u32::from(open))
     }
@@ -122,11 +141,11 @@ impl Track {
     /// The level of a line, none where there is no such line.
     fn level(&self, line: Line) -> Option<Level> {
         let row = self.rows.get(line.row())?;
-        match (row.leaf, line.is_second()) {
-            (Leaf::Frame { .. } | Leaf::Single { .. }, false) => Some(Level::Frames),
-            (Leaf::Message { .. } | Leaf::Single { .. }, true) => Some(Level::Messages),
-            (Leaf::Kept(at), true) => Some(level(&self.kept.get(at as usize)?.kind)),
-            _ => None,
+        match (row.tag(), line.is_second()) {
+            (Tag::Frame | Tag::Single, false) => Some(Level::Frames),
+            (Tag::Message | Tag::Single, true) => Some(Level::Messages),
+            (Tag::Kept, true) => Some(level(&self.kept.get(row.kept())?.kind)),
+            (Tag::Frame, true) | (Tag::Message | Tag::Kept, false) => None,
         }
     }
 
@@ -140,23 +159,63 @@ impl Track {
     #[must_use]
     pub fn event(&self, line: Line) -> Option<Event> {
         let row = self.rows.get(line.row())?;
-        match row.leaf {
-            Leaf::Kept(at) => self.kept.get(at as usize).cloned(),
-            _ => row.event(self.conn, line.is_second()),
+        match row.tag() {
+            Tag::Kept => self.kept.get(row.kept()).cloned(),
+            Tag::Frame | Tag::Single | Tag::Message => {
+                row.event(self.conn, self.session, line.is_second())
+            }
         }
     }
 
-    /// The beginning of the payload, where the line is a message.
+    /// The name of a line's event.
     #[must_use]
-    pub fn preview(&self, line: Line) -> &str {
-        let row = line.row();
-        let end = |row: usize| self.rows.get(row).map_or(0, |row| row.text_end as usize);
-        let start = row.checked_sub(1).map_or(0, end);
-        if line.is_second() {
-            self.texts.get(start..end(row)).unwrap_or_default()
-        } else {
-            ""
+    pub fn id(&self, line: Line) -> Option<EventId> {
+        let row = self.rows.get(line.row())?;
+        match row.tag() {
+            Tag::Kept => Some(self.kept.get(row.kept())?.id),
+            Tag::Frame | Tag::Single | Tag::Message => Some(row.id(line.is_second())),
         }
+    }
+
+    /// The line of an event; where it is not among them, the one before it.
+    #[must_use]
+    pub fn find(&self, id: EventId) -> Option<Line> {
+        let first = |row: usize| match self.rows.get(row).map(Row::tag) {
+            Some(Tag::Frame | Tag::Single) => Line(row as u32 * 2),
+            _ => Line(row as u32 * 2 + 1),
+        };
+        let mut range = 0..self.rows.len();
+        while range.start < range.end {
+            let middle = range.start + (range.end - range.start) / 2;
+            if self.id(first(middle)) <= Some(id) {
+                range.start = middle + 1;
+            } else {
+                range.end = middle;
+            }
+        }
+        let row = range.start.checked_sub(1)?;
+        let second = Line(row as u32 * 2 + 1);
+        let single = self.rows.get(row)?.tag() == Tag::Single;
+        Some(if single && self.id(second) == Some(id) {
+            second
+        } else {
+            first(row)
+        })
+    }
+
+    /// The beginning of the payload, where the line is a message; none where it was not kept.
+    #[must_use]
+    pub fn preview(&self, line: Line) -> Option<&str> {
+        if !line.is_second() {
+            return Some("");
+        }
+        let row = line.row();
+        let end = *self.text_ends.get(row)? as usize;
+        let start = row
+            .checked_sub(1)
+            .and_then(|before| self.text_ends.get(before))
+            .map_or(0, |&end| end as usize);
+        self.texts.get(start..end)
     }
 
     /// Bytes of memory that this holds.
@@ -166,6 +225,7 @@ impl Track {
             + self.rows.capacity() * size_of::<Row>()
             + self.kept.capacity() * size_of::<Event>()
             + self.texts.capacity()
+            + self.text_ends.capacity() * size_of::<u32>()
     }
 
     /// Counts what an event tells.
@@ -202,6 +262,13 @@ impl Track {
                 });
             }
             EventKind::Tcp(Tcp::Note(Note::Protocol(name))) => self.what = Some((*name).into()),
+            EventKind::Finding(finding) if finding.verdict == Verdict::Fail => {
+                self.findings[match finding.severity {
+                    Severity::Note => 0,
+                    Severity::Warning => 1,
+                    Severity::Error => 2,
+                }] += 1;
+            }
             EventKind::Http(Http::Request(request)) if self.what.is_none() => {
                 self.what = Some(String::from_utf8_lossy(&request.target).into_owned());
             }
@@ -239,6 +306,7 @@ impl Line {
 fn level(kind: &EventKind) -> Level {
     match kind {
         EventKind::Tcp(Tcp::Note(Note::Protocol(_))) => Level::Messages,
+        EventKind::Tcp(Tcp::Note(Note::Ack(_) | Note::Delivered(_))) => Level::Acks,
         EventKind::Tcp(Tcp::Note(_)) => Level::Tcp,
         EventKind::Ws(Ws::Frame(_)) => Level::Frames,
         _ => Level::Messages,
@@ -251,4 +319,12 @@ impl Ending {
     pub fn is_open(self) -> bool {
         self.tcp.is_none_or(|end| end == TcpEnd::None)
     }
+}
+
+/// Adds to a list that may grow very long: it takes an eighth more room at a time, not double.
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 8).max(8));
+    }
+    list.push(item);
 }

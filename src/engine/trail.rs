@@ -1,0 +1,286 @@
+//! What a run leaves behind, so that bytes are found again without beginning at the file's start.
+//!
+//! ```text
+//! file      ├─────────┼─────────┼─────────┼─────────┤   marks: where packets can be read from
+//! conn 0    ╟──────────────────▪────────────────▪       stops: the connection as it was
+//! conn 1            ╟───────────────                    starts: its first packet
+//! ```
+//! To show an event, one connection goes on from its last stop before the event; every other packet is passed over.
+
+use super::replay::{Captured, Find, Replay};
+use super::{Engine, Entry};
+use crate::error::Error;
+use crate::model::{
+    Config, ConnId, Event, EventKind, Flow, PacketNo, Segment, Sink, Tcp, Want, Ws,
+};
+use crate::source::{Capture, Marks};
+use crate::tcp::Key;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Packets between two marks, and between two questions whether to go on.
+const STRIDE: u64 = 1024;
+
+/// Payload bytes of a connection between two of its stops.
+const LEG: u64 = 16 << 20;
+
+/// Marks, starts and stops of a run; shared between who reads and who asks.
+#[derive(Clone, Default)]
+pub struct Trail(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    marks: Option<Marks>,
+    starts: Vec<PacketNo>,
+    /// In the order of their packets.
+    stops: Vec<Arc<Stop>>,
+}
+
+/// A connection as it was before a packet.
+pub(super) struct Stop {
+    conn: ConnId,
+    next: PacketNo,
+    entry: Entry,
+}
+
+/// What an engine notes for a trail.
+#[derive(Default)]
+pub(super) struct Notes {
+    starts: Vec<PacketNo>,
+    stops: Vec<Arc<Stop>>,
+}
+
+impl Notes {
+    /// A connection begins with this packet.
+    pub fn start(&mut self, packet: PacketNo) {
+        self.starts.push(packet);
+    }
+
+    /// A connection got a segment: now and then it is kept as it is.
+    pub fn fed(&mut self, entry: &mut Entry, segment: &Segment<'_>, packet: PacketNo) {
+        entry.since_stop += segment.len();
+        if entry.since_stop >= LEG && !entry.tcp.ended() {
+            entry.since_stop = 0;
+            self.stops.push(Arc::new(Stop {
+                conn: entry.tcp.id,
+                next: packet.next(),
+                entry: entry.clone(),
+            }));
+        }
+    }
+}
+
+impl Trail {
+    /// A trail of this capture, which has not been read yet. What cannot be read again leaves none.
+    #[must_use]
+    pub fn new(capture: &Capture) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            marks: Marks::new(capture, STRIDE),
+            ..Inner::default()
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether anything can be read again.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.lock().marks.is_some()
+    }
+
+    /// To be called after every packet.
+    pub(super) fn note(&self, capture: &Capture, engine: &mut Engine) {
+        let new = engine
+            .notes
+            .as_ref()
+            .is_some_and(|notes| !notes.starts.is_empty());
+        if new || engine.counts().packets.is_multiple_of(STRIDE) {
+            self.gather(capture, engine);
+        }
+    }
+
+    /// Takes over what the engine has noted.
+    pub(super) fn gather(&self, capture: &Capture, engine: &mut Engine) {
+        let Some(notes) = engine.notes.as_mut() else {
+            return;
+        };
+        let mut inner = self.lock();
+        inner.starts.append(&mut notes.starts);
+        inner.stops.append(&mut notes.stops);
+        let Inner { marks, stops, .. } = &mut *inner;
+        if let Some(marks) = marks {
+            marks.note(capture);
+            // Nothing can go on from there any more.
+            if let Some(oldest) = marks.oldest() {
+                stops.retain(|stop| stop.next >= oldest);
+            }
+        }
+    }
+
+    /// Where to begin to see a packet of a connection: the connection as it was, or nothing where it begins.
+    fn before(&self, conn: ConnId, packet: PacketNo) -> Option<(Begin, Option<Arc<Stop>>)> {
+        let inner = self.lock();
+        let marks = inner.marks.clone()?;
+        let stop = inner
+            .stops
+            .iter()
+            .rev()
+            .find(|stop| stop.conn == conn && stop.next <= packet)
+            .cloned();
+        let start = *inner.starts.get(conn.0 as usize)?;
+        let from = stop.as_ref().map_or(start, |stop| stop.next);
+        Some((Begin { marks, from }, stop))
+    }
+
+    /// Derives the bytes of an event again; none where this capture does not show it, or `go_on` says no.
+    ///
+    /// # Errors
+    /// What kept the captures from being read up to the event.
+    pub fn replay(
+        &self,
+        config: &Config,
+        event: &Event,
+        flow: &Flow,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Result<Option<Replay>, Error> {
+        let mut find = Find::without_id(event.clone());
+        let mut cause = None;
+        let bytes = event.span.len > 0;
+        // What has no bytes needs no more than its packet.
+        let first = if bytes { event.first } else { event.packet };
+        let Some((from, stop)) = self.before(event.conn, first) else {
+            return Ok(None);
+        };
+        if bytes {
+            let mut engine = Engine::of_one(config.clone(), find.want(), event.conn, flow, stop);
+            let mut capture = from.marks.seek(from.from)?;
+            while let Some(packet) = capture.next()? {
+                let stop = packet.no.get().is_multiple_of(STRIDE) && !go_on();
+                if stop {
+                    return Ok(None);
+                }
+                let last = packet.no >= event.id.at;
+                if packet.no == event.id.at {
+                    cause = Some(Captured::of(&packet));
+                }
+                // The sink never fails.
+                let _ = engine.packet(packet, &mut find);
+                if last {
+                    break;
+                }
+            }
+            if event.id.at.is_end() {
+                let _ = engine.finish(&mut find);
+            }
+        } else if !event.id.at.is_end()
+            && let Some(packet) = from.marks.seek(event.packet)?.next()?
+        {
+            cause = Some(Captured::of(&packet));
+        }
+        Ok(find.answer(flow, cause, bytes && has_payload(event)))
+    }
+
+    /// Reads one connection again, from its packet `from` on, into a sink; `watch` hears the packet
+    /// numbers now and then and ends it by answering false. Events are those of an unjudged run.
+    ///
+    /// # Errors
+    /// What kept the captures from being read.
+    pub fn follow(
+        &self,
+        config: &Config,
+        (conn, flow, from): (ConnId, &Flow, PacketNo),
+        sink: &mut dyn Sink,
+        mut watch: impl FnMut(PacketNo) -> bool,
+    ) -> Result<(), Error> {
+        let want = Want {
+            unjudged: true,
+            ..sink.want()
+        };
+        // Stops know nothing of acknowledgements.
+        let packet = if want.acks { PacketNo::FIRST } else { from };
+        let Some((from, stop)) = self.before(conn, packet) else {
+            return Ok(());
+        };
+        let mut engine = Engine::of_one(config.clone(), want, conn, flow, stop);
+        let mut capture = from.marks.seek(from.from)?;
+        while let Some(packet) = capture.next()? {
+            if packet.no.get().is_multiple_of(STRIDE) && !watch(packet.no) {
+                return Ok(());
+            }
+            if engine.packet(packet, sink).is_err() || engine.is_over() {
+                return Ok(());
+            }
+        }
+        let _ = engine.finish(sink);
+        Ok(())
+    }
+}
+
+/// Where reading begins.
+struct Begin {
+    marks: Marks,
+    from: PacketNo,
+}
+
+/// Whether the event comes with a payload of its own.
+fn has_payload(event: &Event) -> bool {
+    match event.kind {
+        EventKind::Ws(Ws::Message(_)) => true,
+        EventKind::Ws(Ws::Open(_) | Ws::Refused(_) | Ws::Frame(_) | Ws::Close(_))
+        | EventKind::Tcp(Tcp::Open(_) | Tcp::Close(_) | Tcp::Note(_))
+        | EventKind::Http(_)
+        | EventKind::Anomaly(_)
+        | EventKind::Finding(_)
+        | EventKind::Insight(_) => false,
+    }
+}
+
+impl Engine {
+    /// An engine that sees one connection only, as it was at a stop or from its beginning.
+    fn of_one(
+        config: Config,
+        want: Want,
+        conn: ConnId,
+        flow: &Flow,
+        stop: Option<Arc<Stop>>,
+    ) -> Self {
+        let mut engine = Self::new(config, want);
+        let key = Key::new(flow.client, flow.server);
+        engine.only = Some((key, conn));
+        engine.next_conn = conn.0;
+        if let Some(stop) = stop {
+            engine.next_conn = conn.0.saturating_add(1);
+            engine.table.insert(key, stop.entry.clone());
+        }
+        engine
+    }
+
+    /// Whether the one connection has gone by.
+    fn is_over(&mut self) -> bool {
+        let Some((key, conn)) = self.only else {
+            return false;
+        };
+        self.next_conn > conn.0.saturating_add(1)
+            || self.next_conn > conn.0 && self.table.find(&key).is_none()
+    }
+}
+
+impl Find {
+    /// What was found, where that is enough.
+    fn answer(self, flow: &Flow, packet: Option<Captured>, payload: bool) -> Option<Replay> {
+        let (event, flow, loan) = match (self.found, payload) {
+            (Some(found), _) => found,
+            (None, true) => return None,
+            (None, false) => (self.wanted, *flow, Default::default()),
+        };
+        Some(Replay {
+            event,
+            flow,
+            payload: loan.0,
+            unknown: loan.1,
+            pieces: self.pieces,
+            packet,
+        })
+    }
+}
