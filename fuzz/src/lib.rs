@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod decode;
 pub mod file;
+pub mod filter;
 pub mod frames;
 pub mod http;
 pub mod inflate;
@@ -14,10 +15,11 @@ mod talk;
 pub type Target = fn(&[u8]);
 
 /// Every target, by name.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("capture", capture::run),
     ("decode", decode::run),
     ("file", file::run),
+    ("filter", filter::run),
     ("frames", frames::run),
     ("http", http::run),
     ("inflate", inflate::run),

@@ -10,6 +10,14 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
     match target {
         "capture" | "file" => captures(),
         "frames" => frames(),
+        "filter" => [
+            "websocket.opcode == 1 && ip.addr == 10.0.0.0/8 && websocket.payload.text contains \"price\"",
+            "!(tcp.port in {80, 8000..8999}) or frame.time_relative > 1.5min and websocket.fin",
+            "http.host matches \"a|b\" || websocket.masking_key == 81:96:df:00 || frame.time < 2026-11-21T09:42:41Z",
+            "ipv6.addr != fe80::/10 and wscope.kind in {ws.message, finding}",
+        ]
+        .map(|text| text.as_bytes().to_vec())
+        .to_vec(),
         "http" => http(),
         "inflate" => vec![
             // A dynamic block whose code for code lengths has no symbol.

@@ -21,6 +21,11 @@ fn file() {
 }
 
 #[test]
+fn filter() {
+    smoke("filter");
+}
+
+#[test]
 fn frames() {
     smoke("frames");
 }

@@ -1,9 +1,10 @@
 //! What was typed.
 
+use crate::tui::{Opening, Palette, Theme};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use wscope::field::Filter;
-use wscope::model::{Config, Limits, Protocol};
+use wscope::model::{Config, EventId, Limits, Protocol};
 use wscope::source::Capture;
 
 /// A microscope for WebSocket: from captured packets to messages, with every step visible.
@@ -25,7 +26,49 @@ pub struct Cli {
     pub captures: Captures,
 
     #[command(flatten)]
+    pub screen: Screen,
+
+    #[command(flatten)]
     pub common: Common,
+}
+
+/// How the screen looks, and where it begins.
+#[derive(Args, Debug, Clone, Copy)]
+pub struct Screen {
+    /// Open the screen at this event, such as 4711.1.
+    #[arg(long, value_name = "ID")]
+    pub at: Option<EventId>,
+
+    /// Colours of the screen.
+    #[arg(long, value_name = "THEME", value_enum, default_value_t = Palette::Dark)]
+    pub theme: Palette,
+
+    /// Only ASCII characters on the screen; also where the locale has no others.
+    #[arg(long)]
+    pub ascii: bool,
+}
+
+impl Screen {
+    /// How the screen begins, with colours or without.
+    pub fn opening(self, colour: bool) -> Opening {
+        let palette = if colour { self.theme } else { Palette::None };
+        let ascii = self.ascii || !speaks_unicode(|name| std::env::var(name).ok());
+        Opening {
+            theme: Theme { palette, ascii },
+            at: self.at,
+        }
+    }
+}
+
+/// Whether the locale is one of UTF-8; where nothing says, the terminal is taken for a modern one.
+fn speaks_unicode(var: impl Fn(&str) -> Option<String>) -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| var(name).filter(|value| !value.is_empty()));
+    set.is_none_or(|value| {
+        let value = value.to_ascii_lowercase();
+        value.contains("utf-8") || value.contains("utf8")
+    })
 }
 
 #[derive(Subcommand, Debug)]
@@ -78,6 +121,11 @@ pub struct Captures {
 
     #[command(flatten)]
     pub limits: LimitArgs,
+
+    /// What is captured now is read from here, not from files.
+    #[cfg(unix)]
+    #[arg(skip)]
+    pub spool: Option<wscope::source::History>,
 }
 
 /// How much may be held; where a limit is reached, the timeline says what was given up.
@@ -153,8 +201,20 @@ impl Captures {
         }
     }
 
+    /// Whether they are captured now.
+    pub fn is_live(&self) -> bool {
+        #[cfg(unix)]
+        return self.spool.is_some();
+        #[cfg(not(unix))]
+        return false;
+    }
+
     /// Opens them.
     pub fn open(&self) -> anyhow::Result<Capture> {
+        #[cfg(unix)]
+        if let Some(spool) = &self.spool {
+            return Ok(spool.seek(wscope::model::PacketNo::FIRST)?);
+        }
         let capture = Capture::open(&self.files)?;
         match &self.filter {
             None => Ok(capture),
@@ -267,6 +327,15 @@ pub struct RulesArgs {
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+
+    #[test]
+    fn the_locale_decides_what_can_be_drawn() {
+        let speaks = |name: &'static str, value: &'static str| {
+            speaks_unicode(move |asked| (asked == name).then(|| value.to_owned()))
+        };
+        assert!(speaks("LANG", "en_US.UTF-8") && speaks("LC_ALL", "C.utf8") && speaks("LANG", ""));
+        assert!(!speaks("LANG", "C") && !speaks("LC_ALL", "zh_CN.GBK"));
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

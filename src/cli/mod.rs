@@ -31,6 +31,7 @@ pub fn main() -> ExitCode {
     let Cli {
         command,
         captures,
+        screen,
         common,
     } = Cli::parse();
     let mut found = false;
@@ -38,14 +39,14 @@ pub fn main() -> ExitCode {
         Some(Command::Print(print)) => print::run(&print, common),
         Some(Command::Stats(stats)) => stats::run(&stats),
         #[cfg(unix)]
-        Some(Command::Live(args)) => live::run(&args, common),
+        Some(Command::Live(args)) => live::run(&args, common, screen.opening(common.colour())),
         #[cfg(unix)]
         Some(Command::Interfaces) => interfaces::run(),
         #[cfg(unix)]
         Some(Command::CaptureOnly(args)) => live::capture_only(&args),
         #[cfg(unix)]
         Some(Command::TryConfined(args)) => live::try_confined(&args),
-        None if io::stdout().is_terminal() => tui::run(&captures, common.colour()),
+        None if io::stdout().is_terminal() => tui::run(&captures, screen.opening(common.colour())),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Fields(args)) => fields::run(&args),

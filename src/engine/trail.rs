@@ -79,6 +79,16 @@ impl Trail {
         })))
     }
 
+    /// A trail of what a spool will hold.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn of_spool(history: &crate::source::History) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            marks: Some(Marks::of_spool(history)),
+            ..Inner::default()
+        })))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

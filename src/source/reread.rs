@@ -67,6 +67,18 @@ impl Marks {
         })
     }
 
+    /// The same for what a spool holds.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn of_spool(history: &super::History) -> Self {
+        Self {
+            spool: Some(history.clone()),
+            inputs: Arc::default(),
+            every: 1,
+            marks: Vec::new(),
+        }
+    }
+
     /// Leaves a mark if it is time for one. To be called after each packet of the same capture.
     #[inline]
     pub fn note(&mut self, capture: &Capture) {

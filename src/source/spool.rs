@@ -55,6 +55,12 @@ pub struct History {
     ring: Arc<Ring>,
 }
 
+impl std::fmt::Debug for History {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("History").finish_non_exhaustive()
+    }
+}
+
 struct Ring {
     files: Vec<File>,
     limit: u64,

@@ -1,10 +1,16 @@
 //! What the screen knows.
 
-use super::pane::{bytes, connections, timeline};
+use super::notes::Notes;
+use super::pane::{bytes, connections, detail, findings, stats, timeline, together};
+use super::prompt::{Histories, Prompt};
+use super::sift::Hits;
 use super::theme::Theme;
 use ratatui::layout::Size;
-use wscope::model::{Counts, Event, Timestamp};
-use wscope::sink::{Index, Track};
+use std::collections::HashMap;
+use std::sync::Arc;
+use wscope::engine::Replay;
+use wscope::model::{ConnId, Counts, Event, EventId, Timestamp};
+use wscope::sink::{Index, Level, Line, Track};
 #[cfg(unix)]
 use wscope::source::History;
 use wscope::source::Progress;
@@ -26,6 +32,42 @@ impl Pane {
         let at = Self::ALL.iter().position(|&pane| pane == self).unwrap_or(0);
         Self::ALL[(at as isize + by).rem_euclid(4) as usize]
     }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Timeline => "timeline",
+            Self::Detail => "detail",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+/// What lies over the panes.
+#[derive(Debug, Default)]
+pub enum Over {
+    #[default]
+    Nothing,
+    /// Scrolled by so many lines.
+    Help(usize),
+    Findings(findings::State),
+    Stats,
+    Compared {
+        lines: Vec<(char, String)>,
+        top: usize,
+    },
+}
+
+/// A filter or a search that is on.
+#[derive(Debug)]
+pub struct Sifting {
+    pub text: String,
+    pub generation: u64,
+    pub hits: Hits,
+    pub percent: u64,
+    pub done: bool,
+    /// Found before the index knew of them.
+    pub later: Vec<(ConnId, EventId)>,
 }
 
 /// Everything that is shown, or that decides what is shown.
@@ -33,6 +75,8 @@ impl Pane {
 pub struct App {
     /// What is being read.
     pub name: String,
+    /// How the command line names it.
+    pub files: String,
     pub theme: Theme,
     pub size: Size,
     pub index: Index,
@@ -45,15 +89,40 @@ pub struct App {
     pub focus: Pane,
     /// The pane with the keys has the screen for itself.
     pub zoomed: bool,
-    /// Help is open, scrolled by so many lines.
-    pub help: Option<usize>,
+    /// Rows and columns that the panes on the left or on top were given by keys.
+    pub resized: (i16, i16),
+    pub over: Over,
+    pub prompt: Option<Prompt>,
+    pub histories: Histories,
     pub connections: connections::State,
     pub timeline: timeline::State,
-    /// Lines by which the detail is scrolled.
-    pub detail: usize,
+    pub together: Option<together::State>,
+    pub detail: detail::State,
     pub bytes: bytes::State,
+    pub stats: stats::State,
+    pub filter: Option<Sifting>,
+    pub search: Option<Sifting>,
+    /// The selected connection with every acknowledgement.
+    pub close_up: Option<(ConnId, Box<Index>)>,
+    /// The connection whose close-up is on its way.
+    pub asked_close_up: Option<ConnId>,
+    /// Places that were left by following something, newest last.
+    pub left: Vec<(usize, EventId)>,
+    /// A message that waits for another to be compared with.
+    pub compare: Option<Arc<Replay>>,
+    pub notes: Notes,
+    /// Beginnings of payloads that the index had no room for.
+    pub previews: HashMap<EventId, String>,
+    pub previews_of: Option<(u64, EventId, EventId)>,
+    /// What was done last, or why not.
+    pub said: Option<Result<String, String>>,
+    /// The event to begin with, until it has come.
+    pub at: Option<EventId>,
     /// The number of the job whose answer is awaited.
     pub generation: u64,
+    /// The number of the last filter, search or preview.
+    pub tickets: u64,
+    pub suspend: bool,
     pub quit: bool,
 }
 
@@ -67,6 +136,7 @@ pub struct Load {
 
 /// A capture that is being made.
 #[cfg(unix)]
+#[derive(Debug)]
 pub struct Live {
     history: History,
     pub paused: bool,
@@ -89,20 +159,17 @@ impl Live {
     pub fn held(&self) -> u64 {
         self.history.bytes()
     }
-}
 
-#[cfg(unix)]
-impl std::fmt::Debug for Live {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Live")
-            .field("paused", &self.paused)
-            .finish_non_exhaustive()
+    /// The first packet that can still be looked at.
+    pub fn oldest(&self) -> u64 {
+        self.history.oldest().get()
     }
 }
 
 impl App {
     pub fn new(name: String, theme: Theme, size: Size) -> Self {
         Self {
+            files: name.clone(),
             name,
             theme,
             size,
@@ -113,19 +180,45 @@ impl App {
             start: None,
             focus: Pane::Timeline,
             zoomed: false,
-            help: None,
+            resized: (0, 0),
+            over: Over::Nothing,
+            prompt: None,
+            histories: Histories::default(),
             connections: connections::State::default(),
             timeline: timeline::State::default(),
-            detail: 0,
+            together: None,
+            detail: detail::State::default(),
             bytes: bytes::State::default(),
+            stats: stats::State::default(),
+            filter: None,
+            search: None,
+            close_up: None,
+            asked_close_up: None,
+            left: Vec::new(),
+            compare: None,
+            notes: Notes::default(),
+            previews: HashMap::new(),
+            previews_of: None,
+            said: None,
+            at: None,
             generation: 0,
+            tickets: 0,
+            suspend: false,
             quit: false,
         }
     }
 
-    /// The selected connection.
+    /// The selected connection: with every acknowledgement where they are shown and have come.
     pub fn track(&self) -> Option<&Track> {
-        self.index.tracks().get(self.connections.selected)
+        let track = self.index.tracks().get(self.connections.selected)?;
+        Some(self.close_up_of(track).unwrap_or(track))
+    }
+
+    /// The close-up of a connection, where that is what is shown.
+    pub fn close_up_of(&self, track: &Track) -> Option<&Track> {
+        let (conn, index) = self.close_up.as_ref()?;
+        let wanted = self.timeline.level == Level::Acks && *conn == track.conn;
+        wanted.then(|| index.tracks().first()).flatten()
     }
 
     /// The selected event.
@@ -135,5 +228,35 @@ impl App {
 
     pub fn packets(&self) -> u64 {
         self.load.progress.map_or(0, |(_, counts)| counts.packets)
+    }
+
+    /// Whether a line of a connection passes the filter.
+    pub fn shows(&self, at: usize, track: &Track, line: Line) -> bool {
+        let Some(filter) = &self.filter else {
+            return true;
+        };
+        match self.index.tracks().get(at) {
+            // The filter was held against the index, which knows no acknowledgements.
+            Some(main) if !std::ptr::eq(main, track) => track.id(line).is_none_or(|id| {
+                main.find(id)
+                    .is_none_or(|line| main.id(line) != Some(id) || filter.hits.has(at, line))
+            }),
+            _ => filter.hits.has(at, line),
+        }
+    }
+
+    /// Whether the search found a line.
+    pub fn found(&self, at: usize, line: Line) -> bool {
+        self.search
+            .as_ref()
+            .is_some_and(|search| search.hits.has(at, line))
+    }
+
+    /// The beginning of a line's payload, if it is at hand.
+    pub fn preview<'a>(&'a self, track: &'a Track, line: Line) -> Option<&'a str> {
+        track.preview(line).or_else(|| {
+            let id = track.id(line)?;
+            self.previews.get(&id).map(String::as_str)
+        })
     }
 }

@@ -1,9 +1,9 @@
 //! For tests: a screen without a terminal. Jobs are done at once.
 
 use super::app::App;
-use super::jobs;
-use super::msg::{Batch, Job, Msg};
-use super::theme::Theme;
+use super::jobs::{self, Source};
+use super::msg::{Batch, Job, Lens, Msg};
+use super::theme::{Palette, Theme};
 use super::update::update;
 use super::view::view;
 use crate::cli::args::Captures;
@@ -11,9 +11,10 @@ use crossterm::event::{Event as Input, KeyCode, KeyEvent};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use unicode_width::UnicodeWidthStr as _;
-use wscope::engine;
+use wscope::engine::{self, Trail};
 use wscope::model::{Event, Flow, Limits, Loan, Sink, Want};
 use wscope::source::Capture;
 
@@ -23,7 +24,9 @@ pub const LARGE: (u16, u16) = (160, 50);
 /// A screen, and the captures it shows.
 pub struct Bench {
     pub app: App,
-    pub captures: Captures,
+    pub source: Source,
+    /// What was put into the clipboard last.
+    pub copied: Option<String>,
 }
 
 impl Bench {
@@ -38,7 +41,7 @@ impl Bench {
     /// Shows this capture, all of it loaded.
     pub fn open(path: PathBuf, size: (u16, u16)) -> Self {
         let mut bench = Self::empty(path, size);
-        for msg in messages(&bench.captures.files[0], usize::MAX) {
+        for msg in load(&bench.source, usize::MAX) {
             bench.feed(msg);
         }
         bench
@@ -47,19 +50,39 @@ impl Bench {
     /// Shows nothing yet.
     pub fn empty(path: PathBuf, (width, height): (u16, u16)) -> Self {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let app = App::new(name, Theme { colour: false }, Size { width, height });
+        let theme = Theme {
+            palette: Palette::None,
+            ascii: false,
+        };
+        let app = App::new(name, theme, Size { width, height });
+        let captures = Captures::of([path]);
+        let trail = captures
+            .open()
+            .map_or_else(|_| Trail::default(), |capture| Trail::new(&capture));
+        let source = Source {
+            captures,
+            trail,
+            lens: Lens::default(),
+        };
         Self {
             app,
-            captures: Captures::of([path]),
+            source,
+            copied: None,
         }
     }
 
     pub fn feed(&mut self, msg: Msg) {
-        let mut next = Some(msg);
-        while let Some(msg) = next.take() {
-            if let Some(Job::Replay { generation, event }) = update(&mut self.app, msg) {
-                let answer = jobs::replay(&self.captures, &event, || true);
-                next = Some(Msg::Replayed { generation, answer });
+        let mut next = VecDeque::from([msg]);
+        while let Some(msg) = next.pop_front() {
+            for job in update(&mut self.app, msg) {
+                if let Job::Copy(text) = job {
+                    self.copied = Some(text);
+                    continue;
+                }
+                jobs::run(&self.source, job, &|| true, &mut |msg| {
+                    next.push_back(msg);
+                    true
+                });
             }
         }
     }
@@ -71,6 +94,7 @@ impl Bench {
                 '\n' => KeyCode::Enter,
                 '\t' => KeyCode::Tab,
                 '<' => KeyCode::Esc,
+                '\u{8}' => KeyCode::Backspace,
                 other => KeyCode::Char(other),
             };
             self.feed(Msg::Input(Input::Key(KeyEvent::from(code))));
@@ -102,13 +126,28 @@ impl Bench {
 
 /// What loading a capture sends, in batches of so many events.
 pub fn messages(path: &Path, batch: usize) -> Vec<Msg> {
-    let mut capture = Capture::open([path]).unwrap();
+    let captures = Captures::of([path.to_owned()]);
+    let source = Source {
+        captures,
+        trail: Trail::default(),
+        lens: Lens::default(),
+    };
+    load(&source, batch)
+}
+
+/// The same, and leaves a trail.
+pub fn load(source: &Source, batch: usize) -> Vec<Msg> {
+    let mut capture = Capture::open(&source.captures.files).unwrap();
     let mut sink = Kept {
         size: batch,
         batch: Batch::default(),
         done: Vec::new(),
     };
-    let run = engine::run(&mut capture, Limits::default(), &mut sink, |_, _| true).unwrap();
+    let trail = Some(&source.trail);
+    let run = engine::run_along(&mut capture, Limits::default(), &mut sink, trail, |_, _| {
+        true
+    })
+    .unwrap();
     let mut messages: Vec<_> = sink.done.into_iter().map(Msg::Batch).collect();
     let progress = Some((capture.progress(), run.counts));
     messages.push(Msg::Batch(Batch {

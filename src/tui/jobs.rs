@@ -1,6 +1,9 @@
-//! The threads: loading, replaying, keys, signals. All answer into one bounded queue.
+//! The threads: loading, replaying, looking through, keys, signals. All answer into one bounded queue.
 
-use super::msg::{Batch, Job, Msg};
+use super::compare;
+use super::export;
+use super::msg::{Batch, Job, Lens, Msg};
+use super::sift::Needle;
 use crate::cli::args::Captures;
 #[cfg(unix)]
 use crate::cli::live::Live;
@@ -9,16 +12,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender, SyncSender};
 #[cfg(unix)]
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
-use wscope::engine;
-#[cfg(unix)]
-use wscope::model::PacketNo;
-use wscope::model::{Config, Event, Flow, Loan, Sink, Want};
+use wscope::engine::{self, Replay, Trail};
+use wscope::field::View;
+use wscope::model::{
+    ConnId, Event, EventId, EventKind, Flow, Loan, PacketNo, Sink, Timestamp, Want, Ws,
+};
+use wscope::sink::{Index, preview};
 use wscope::source::Capture;
 #[cfg(unix)]
-use wscope::source::{History, Progress, SpoolReader};
+use wscope::source::{Progress, SpoolReader};
 
 /// Messages that may wait; whoever has more waits too.
 pub const QUEUE: usize = 32;
@@ -29,23 +34,35 @@ const BATCH: usize = 1024;
 /// How long events may lie before they are shown.
 const PATIENCE: Duration = Duration::from_millis(40);
 
+/// What is read, and the way through it: what jobs work on.
+#[derive(Clone)]
+pub struct Source {
+    pub captures: Captures,
+    pub trail: Trail,
+    pub lens: Lens,
+}
+
 /// Reads a capture to its end.
-pub fn load(mut capture: Capture, config: Config, queue: SyncSender<Msg>) {
+pub fn load(mut capture: Capture, source: Source, queue: SyncSender<Msg>) {
     thread::spawn(move || {
         let _alarm = Alarm(queue.clone());
         let mut sink = Batches {
             batch: Batch::default(),
             sent: Instant::now(),
             queue: queue.clone(),
+            lens: source.lens,
+            start: None,
         };
         let last = queue.clone();
-        let run = engine::run(&mut capture, config, &mut sink, |progress, counts| {
+        let config = source.captures.config();
+        let watch = |progress, counts| {
             last.send(Msg::Batch(Batch {
                 progress: Some((progress, counts)),
                 ..Batch::default()
             }))
             .is_ok()
-        });
+        };
+        let run = engine::run_along(&mut capture, config, &mut sink, Some(&source.trail), watch);
         // The sink fails only when nobody listens any more.
         let Ok(run) = run else { return };
         sink.batch.progress = Some((capture.progress(), run.counts));
@@ -56,27 +73,22 @@ pub fn load(mut capture: Capture, config: Config, queue: SyncSender<Msg>) {
 
 /// Reads a live capture until it ends, whatever ends it; `live` then says what went wrong.
 #[cfg(unix)]
-pub fn watch(mut live: Live, mut reader: SpoolReader, config: Config, queue: SyncSender<Msg>) {
+pub fn watch(mut live: Live, mut reader: SpoolReader, source: Source, queue: SyncSender<Msg>) {
     thread::spawn(move || {
         let _alarm = Alarm(queue.clone());
-        let batches = Arc::new(Mutex::new(Batches {
+        let batches = Shared(Arc::new(Mutex::new(Batches {
             batch: Batch::default(),
             sent: Instant::now(),
             queue: queue.clone(),
-        }));
-        let lock = |batches: &Mutex<Batches>| -> io::Result<()> {
-            let mut batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
-            if !batches.batch.is_empty() {
-                batches.send()?;
-            }
-            Ok(())
-        };
+            lens: source.lens,
+            start: None,
+        })));
         // What came is shown before more is waited for.
-        let waiting = Arc::clone(&batches);
-        reader.on_idle(move || _ = lock(&waiting));
+        let waiting = Shared(Arc::clone(&batches.0));
+        reader.on_idle(move || waiting.flush());
         let mut capture = Capture::from_spool(live.name.clone(), reader);
         let mut notes = live.notes();
-        let mut sink = notes.listen(Together(Arc::clone(&batches)));
+        let mut sink = notes.listen(Shared(Arc::clone(&batches.0)));
         live.begin();
         let progress = Progress {
             bytes: 0,
@@ -84,39 +96,49 @@ pub fn watch(mut live: Live, mut reader: SpoolReader, config: Config, queue: Syn
         };
         let run = engine::run_each(
             &mut capture,
-            config,
+            source.captures.config(),
             &mut sink,
+            Some(&source.trail),
             |_, _| true,
             |packet, counts| {
-                let mut batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
-                batches.batch.progress = Some((progress, counts));
-                drop(batches);
+                batches.lock().batch.progress = Some((progress, counts));
                 notes.packet(packet)
             },
         );
-        let _ = lock(&batches);
+        batches.flush();
         let mut errors = run.map(|run| run.errors).unwrap_or_default();
         errors.extend(live.end());
         let _ = queue.send(Msg::Loaded(errors));
     });
 }
 
-/// A sink that another thread can empty.
+/// Batches that another thread can send, too.
 #[cfg(unix)]
-struct Together(Arc<Mutex<Batches>>);
+struct Shared(Arc<Mutex<Batches>>);
 
 #[cfg(unix)]
-impl Sink for Together {
-    fn want(&self) -> Want {
-        Want {
-            joined: true,
-            ..Want::default()
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Batches> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what there is; that nobody listens is noticed elsewhere.
+    fn flush(&self) {
+        let mut batches = self.lock();
+        if !batches.batch.is_empty() {
+            let _ = batches.send();
         }
+    }
+}
+
+#[cfg(unix)]
+impl Sink for Shared {
+    fn want(&self) -> Want {
+        self.lock().want()
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-        let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        batches.event(event, flow, loan)
+        self.lock().event(event, flow, loan)
     }
 }
 
@@ -125,6 +147,8 @@ struct Batches {
     batch: Batch,
     sent: Instant,
     queue: SyncSender<Msg>,
+    lens: Lens,
+    start: Option<Timestamp>,
 }
 
 impl Batches {
@@ -147,7 +171,15 @@ impl Sink for Batches {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        let start = *self.start.get_or_insert(event.time);
         self.batch.push(event, flow, loan);
+        let view = View {
+            event,
+            flow,
+            loan,
+            start,
+        };
+        self.batch.look(&self.lens, &view);
         if self.batch.events.len() >= BATCH || self.sent.elapsed() > PATIENCE {
             self.send()?;
         }
@@ -166,88 +198,315 @@ impl Drop for Alarm {
     }
 }
 
-/// A thread that does one job after the other, and drops the one at hand when another comes.
-pub struct Worker {
-    jobs: Sender<Job>,
-    newest: Arc<AtomicU64>,
+/// Threads that do one job after the other; a newer replay, search or preview ends the one at hand.
+pub struct Workers {
+    threads: [(Sender<Job>, Arc<AtomicU64>); 5],
 }
 
-impl Worker {
-    /// `replay` derives the bytes of an event again, as long as it is told to go on.
-    pub fn new(
-        mut replay: impl FnMut(&Event, &mut dyn FnMut() -> bool) -> Answer + Send + 'static,
-        queue: SyncSender<Msg>,
-    ) -> Self {
-        let (jobs, waiting) = mpsc::channel();
-        let newest = Arc::new(AtomicU64::new(0));
-        let asked = Arc::clone(&newest);
-        thread::spawn(move || {
-            let _alarm = Alarm(queue.clone());
-            for Job::Replay { generation, event } in waiting {
-                let mut fresh = || asked.load(Ordering::Relaxed) == generation;
-                if !fresh() {
-                    continue;
-                }
-                let answer = replay(&event, &mut fresh);
-                if fresh() && queue.send(Msg::Replayed { generation, answer }).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { jobs, newest }
+impl Workers {
+    pub fn new(source: &Source, queue: &SyncSender<Msg>) -> Self {
+        Self {
+            threads: [(); 5].map(|()| worker(source.clone(), queue.clone())),
+        }
     }
 
     pub fn start(&self, job: Job) {
-        let Job::Replay { generation, .. } = &job;
-        self.newest.store(*generation, Ordering::Relaxed);
-        // The worker lives as long as the queue it answers into.
-        let _ = self.jobs.send(job);
-    }
-}
-
-/// The bytes of an event, or why there are none.
-pub type Answer = Result<Arc<engine::Replay>, String>;
-
-/// Derives the bytes of an event again, from what is kept of a live capture.
-#[cfg(unix)]
-pub fn replay_live(
-    history: &History,
-    config: &Config,
-    event: &Event,
-    go_on: impl FnMut() -> bool,
-) -> Answer {
-    let mut capture = history
-        .seek(PacketNo::FIRST)
-        .map_err(|error| error.to_string())?;
-    let replay = engine::replay_while(&mut capture, config.clone(), event, go_on)
-        .map_err(|error| error.to_string())?;
-    replay
-        .map(Arc::new)
-        .ok_or_else(|| "not there any more".into())
-}
-
-/// Derives the bytes of an event again.
-pub fn replay(captures: &Captures, event: &Event, go_on: impl FnMut() -> bool) -> Answer {
-    if let Some(file) = captures.files.iter().find(|file| !can_be_read_again(file)) {
-        let name = if file.as_path() == Path::new("-") {
-            "standard input".into()
-        } else {
-            file.display().to_string()
+        let (thread, generation) = match &job {
+            Job::Replay { generation, .. } => (0, Some(*generation)),
+            Job::Sift {
+                generation,
+                needle: Needle::Filter(_),
+                ..
+            } => (1, Some(*generation)),
+            Job::Sift { generation, .. } => (4, Some(*generation)),
+            Job::Previews { generation, .. } => (2, Some(*generation)),
+            _ => (3, None),
         };
-        return Err(format!(
-            "{name} cannot be read a second time, so the bytes are gone; save the capture to a file to see them"
-        ));
+        let (jobs, newest) = &self.threads[thread];
+        if let Some(generation) = generation {
+            newest.store(generation, Ordering::Relaxed);
+        }
+        // A worker lives as long as the queue it answers into.
+        let _ = jobs.send(job);
     }
-    let mut capture = captures.open().map_err(|error| error.to_string())?;
-    let replay = engine::replay_while(&mut capture, captures.config(), event, go_on)
-        .map_err(|error| error.to_string())?;
+}
+
+fn worker(source: Source, queue: SyncSender<Msg>) -> (Sender<Job>, Arc<AtomicU64>) {
+    let (jobs, waiting) = mpsc::channel();
+    let newest = Arc::new(AtomicU64::new(0));
+    let asked = Arc::clone(&newest);
+    thread::spawn(move || {
+        let _alarm = Alarm(queue.clone());
+        for job in waiting {
+            let generation = match &job {
+                Job::Replay { generation, .. }
+                | Job::Sift { generation, .. }
+                | Job::Previews { generation, .. } => Some(*generation),
+                _ => None,
+            };
+            let fresh =
+                || generation.is_none_or(|generation| asked.load(Ordering::Relaxed) == generation);
+            run(&source, job, &fresh, &mut |msg| {
+                fresh() && queue.send(msg).is_ok()
+            });
+        }
+    });
+    (jobs, newest)
+}
+
+/// Does a job; gives up where `fresh` says no.
+pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn FnMut(Msg) -> bool) {
+    if !fresh() {
+        return;
+    }
+    let answer = match job {
+        Job::Replay {
+            generation,
+            event,
+            flow,
+        } => Msg::Replayed {
+            generation,
+            answer: replay(source, &event, &flow, fresh),
+        },
+        Job::Sift {
+            generation,
+            needle,
+            start,
+        } => match sift(source, generation, &needle, start, fresh, send) {
+            Ok(msg) => msg,
+            Err(error) => Msg::Said(Err(error)),
+        },
+        Job::CloseUp { conn, flow } => match close_up(source, conn, &flow) {
+            Ok(index) => Msg::CloseUp {
+                conn,
+                index: Box::new(index),
+            },
+            Err(error) => Msg::Said(Err(error)),
+        },
+        Job::Previews {
+            generation,
+            conn,
+            flow,
+            from,
+            to,
+        } => Msg::Previews {
+            generation,
+            texts: previews(source, (conn, &flow), (from, to), fresh),
+        },
+        Job::Compare { old, new } => Msg::Compared(compare::compare(&old, &new)),
+        Job::Save { .. } | Job::Keep { .. } | Job::Export { .. } if source.captures.is_live() => {
+            Msg::Said(Err(CONFINED.into()))
+        }
+        Job::Save { path, bytes } => Msg::Said(export::save(&path, &bytes)),
+        Job::Keep { path, text } => match export::replace(&path, text.as_bytes()) {
+            Ok(()) => return,
+            Err(error) => Msg::Said(Err(format!("{}: {error}", path.display()))),
+        },
+        Job::Export { path, what } => Msg::Said(export::export(&source.captures, &path, &what)),
+        // Only the thread that draws writes to the terminal.
+        Job::Copy(_) => return,
+    };
+    send(answer);
+}
+
+/// Why nothing is saved while it is captured.
+const CONFINED: &str =
+    "a live capture may write no files but those of -w: it has given up the right";
+
+/// Derives the bytes of an event again: from the nearest stop, else from the beginning.
+fn replay(
+    source: &Source,
+    event: &Event,
+    flow: &Flow,
+    fresh: &dyn Fn() -> bool,
+) -> Result<Arc<Replay>, String> {
+    can_be_read_again(&source.captures)?;
+    let config = source.captures.config();
+    let text = |error: wscope::Error| error.to_string();
+    let plain = source.captures.filter.is_none();
+    if plain
+        && let Some(replay) = source
+            .trail
+            .replay(&config, event, flow, fresh)
+            .map_err(text)?
+    {
+        return Ok(Arc::new(replay));
+    }
+    let mut capture = source.captures.open().map_err(|error| error.to_string())?;
+    let replay = engine::replay_while(&mut capture, config, event, fresh).map_err(text)?;
     replay.map(Arc::new).ok_or_else(|| {
         "the capture does not show this event any more: was the file changed?".into()
     })
 }
 
-fn can_be_read_again(file: &Path) -> bool {
-    file != Path::new("-") && file.metadata().is_ok_and(|meta| meta.is_file())
+fn can_be_read_again(captures: &Captures) -> Result<(), String> {
+    let fine =
+        |file: &Path| file != Path::new("-") && file.metadata().is_ok_and(|meta| meta.is_file());
+    let Some(file) = captures.files.iter().find(|file| !fine(file)) else {
+        return Ok(());
+    };
+    let name = if file.as_path() == Path::new("-") {
+        "standard input".into()
+    } else {
+        file.display().to_string()
+    };
+    Err(format!(
+        "{name} cannot be read a second time, so the bytes are gone; save the capture to a file to see them"
+    ))
+}
+
+/// Looks through the whole capture; what is found is sent as it is found.
+fn sift(
+    source: &Source,
+    generation: u64,
+    needle: &Needle,
+    start: Timestamp,
+    fresh: &dyn Fn() -> bool,
+    send: &mut dyn FnMut(Msg) -> bool,
+) -> Result<Msg, String> {
+    struct Sieve<'a> {
+        needle: &'a Needle,
+        start: Timestamp,
+        hits: std::cell::RefCell<Vec<(ConnId, EventId)>>,
+    }
+    impl Sink for &Sieve<'_> {
+        fn want(&self) -> Want {
+            Want {
+                joined: true,
+                ..Want::default()
+            }
+        }
+        fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+            let start = self.start;
+            let view = View {
+                event,
+                flow,
+                loan,
+                start,
+            };
+            if self.needle.hits(&view) {
+                self.hits.borrow_mut().push((event.conn, event.id));
+            }
+            Ok(())
+        }
+    }
+    can_be_read_again(&source.captures)?;
+    let mut capture = source.captures.open().map_err(|error| error.to_string())?;
+    let sieve = Sieve {
+        needle,
+        start,
+        hits: Default::default(),
+    };
+    let mut sent = Instant::now();
+    engine::run(
+        &mut capture,
+        source.captures.config(),
+        &mut &sieve,
+        |progress, _| {
+            if sent.elapsed() < PATIENCE * 2 {
+                return fresh();
+            }
+            sent = Instant::now();
+            let total = progress.total.unwrap_or(u64::MAX).max(1);
+            send(Msg::Sifted {
+                generation,
+                hits: sieve.hits.take(),
+                percent: progress.bytes.min(total).saturating_mul(100) / total,
+                done: false,
+            }) && fresh()
+        },
+    )
+    .map_err(|error| error.to_string())?;
+    Ok(Msg::Sifted {
+        generation,
+        hits: sieve.hits.take(),
+        percent: 100,
+        done: true,
+    })
+}
+
+/// Acknowledgements that a close-up holds at most.
+const ACKS: u64 = 500_000;
+
+/// Reads one connection with every acknowledgement.
+fn close_up(source: &Source, conn: ConnId, flow: &Flow) -> Result<Index, String> {
+    struct Acks {
+        index: Index,
+        room: u64,
+    }
+    impl Sink for Acks {
+        fn want(&self) -> Want {
+            Want {
+                joined: true,
+                acks: true,
+                ..Want::default()
+            }
+        }
+        fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+            self.room = self.room.saturating_sub(1);
+            if self.room == 0 {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            self.index.event(event, flow, loan)
+        }
+    }
+    can_be_read_again(&source.captures)?;
+    let mut acks = Acks {
+        index: Index::default(),
+        room: ACKS,
+    };
+    let config = source.captures.config();
+    source
+        .trail
+        .follow(&config, (conn, flow, PacketNo::FIRST), &mut acks, |_| true)
+        .map_err(|error| error.to_string())?;
+    Ok(acks.index)
+}
+
+/// The beginnings of payloads of a connection's messages in these packets.
+fn previews(
+    source: &Source,
+    (conn, flow): (ConnId, &Flow),
+    (from, to): (PacketNo, PacketNo),
+    fresh: &dyn Fn() -> bool,
+) -> Vec<(EventId, String)> {
+    struct Heads {
+        texts: Vec<(EventId, String)>,
+        from: PacketNo,
+        to: PacketNo,
+    }
+    impl Sink for Heads {
+        fn want(&self) -> Want {
+            Want {
+                joined: true,
+                ..Want::default()
+            }
+        }
+        fn event(&mut self, event: &Event, _: &Flow, loan: Loan<'_>) -> io::Result<()> {
+            if event.packet > self.to {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            if event.packet >= self.from && matches!(event.kind, EventKind::Ws(Ws::Message(_))) {
+                let mut text = String::new();
+                preview(&mut text, event, loan);
+                self.texts.push((event.id, text));
+            }
+            Ok(())
+        }
+    }
+    let mut heads = Heads {
+        texts: Vec::new(),
+        from,
+        to,
+    };
+    let config = source.captures.config();
+    // What cannot be read is said where the bytes are asked for.
+    let _ = source
+        .trail
+        .follow(&config, (conn, flow, from), &mut heads, |at| {
+            at <= to && fresh()
+        });
+    heads.texts
 }
 
 /// Hands on keys, the mouse and new sizes.
@@ -263,14 +522,19 @@ pub fn listen(queue: SyncSender<Msg>) {
     });
 }
 
-/// Hands on the signals that ask us to go.
+/// Hands on the signals that ask us to go, or to stand aside.
 #[cfg(unix)]
 pub fn watch_signals(queue: SyncSender<Msg>) -> io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGTSTP])?;
     thread::spawn(move || {
-        for _ in signals.forever() {
-            if queue.send(Msg::Stop).is_err() {
+        for signal in signals.forever() {
+            let msg = if signal == SIGTSTP {
+                Msg::Suspend
+            } else {
+                Msg::Stop
+            };
+            if queue.send(msg).is_err() {
                 return;
             }
         }

@@ -7,33 +7,45 @@
 
 mod app;
 mod canvas;
+mod compare;
+mod export;
 #[cfg(test)]
 mod fixture;
 mod jobs;
 mod keys;
 mod msg;
+mod notes;
 mod pane;
+mod prompt;
 mod sheet;
+mod sift;
 mod theme;
 mod update;
 mod view;
+mod wire;
 
 use crate::cli::args::Captures;
 #[cfg(unix)]
 use crate::cli::live::Live;
 use anyhow::{Context as _, Result};
 use app::App;
-use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
-use jobs::Worker;
-use msg::Msg;
+use base64::Engine as _;
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use jobs::{Source, Workers};
+use msg::{Job, Msg};
+use notes::Notes;
 use ratatui::DefaultTerminal;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use theme::Theme;
+pub use theme::{Palette, Theme};
+use wscope::engine::Trail;
+use wscope::model::EventId;
 #[cfg(unix)]
-use wscope::{model::Config, source::SpoolReader};
+use wscope::source::SpoolReader;
 
 /// Between two pictures; what comes meanwhile is shown together.
 const PICTURE: Duration = Duration::from_millis(33);
@@ -41,48 +53,83 @@ const PICTURE: Duration = Duration::from_millis(33);
 /// How long a picture waits for bytes that are quick to come.
 const QUICK: Duration = Duration::from_millis(15);
 
+/// How the screen begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    pub theme: Theme,
+    /// The event to go to.
+    pub at: Option<EventId>,
+}
+
 /// Shows captures until someone quits; answers with what was wrong with them.
-pub fn run(captures: &Captures, colour: bool) -> Result<Vec<wscope::Error>> {
+pub fn run(captures: &Captures, opening: Opening) -> Result<Vec<wscope::Error>> {
     let capture = captures.open()?;
+    let source = Source {
+        captures: captures.clone(),
+        trail: Trail::new(&capture),
+        lens: msg::Lens::default(),
+    };
     let (queue, messages) = mpsc::sync_channel(jobs::QUEUE);
     jobs::watch_signals(queue.clone()).context("cannot watch for signals")?;
-    let again = captures.clone();
-    let worker = Worker::new(
-        move |event, go_on| jobs::replay(&again, event, go_on),
-        queue.clone(),
-    );
+    let workers = Workers::new(&source, &queue);
     let mut screen = Screen::open().context("cannot use this terminal")?;
     let size = screen.terminal.size()?;
-    let mut app = App::new(name(&captures.files), Theme { colour }, size);
+    let mut app = App::new(name(&captures.files), opening.theme, size);
+    let files = captures.files.iter().map(|file| file.to_string_lossy());
+    app.files = files
+        .map(|file| update::quote(&file))
+        .collect::<Vec<_>>()
+        .join(" ");
+    app.at = opening.at;
+    match Notes::open(&captures.files) {
+        Ok(notes) => app.notes = notes,
+        Err(why) => app.said = Some(Err(why)),
+    }
+    let mut first = Vec::new();
+    if let Some(filter) = &captures.display {
+        update::filter(&mut app, &filter.to_string(), &mut first);
+    }
+    for job in first {
+        start(job, &workers, &source);
+    }
     jobs::listen(queue.clone());
-    jobs::load(capture, captures.config(), queue);
-    turn(&mut app, &mut screen.terminal, &messages, &worker)?;
+    jobs::load(capture, source.clone(), queue);
+    turn(&mut app, &mut screen, &messages, (&workers, &source))?;
     Ok(app.load.errors)
 }
 
 /// Shows a live capture until someone quits, or until the terminal is gone; answers with what went wrong.
 #[cfg(unix)]
 pub fn run_live(
-    live: Live,
-    reader: SpoolReader,
-    config: Config,
-    colour: bool,
+    (live, reader): (Live, SpoolReader),
+    captures: &Captures,
+    opening: Opening,
 ) -> Result<Vec<wscope::Error>> {
+    let history = live.history.clone();
+    let mut captures = captures.clone();
+    captures.spool = Some(history.clone());
+    let source = Source {
+        trail: Trail::of_spool(&history),
+        captures,
+        lens: msg::Lens::default(),
+    };
     let (queue, messages) = mpsc::sync_channel(jobs::QUEUE);
     jobs::watch_signals(queue.clone()).context("cannot watch for signals")?;
-    let history = live.history.clone();
-    let (again, settings) = (history.clone(), config.clone());
-    let worker = Worker::new(
-        move |event, go_on| jobs::replay_live(&again, &settings, event, go_on),
-        queue.clone(),
-    );
+    let workers = Workers::new(&source, &queue);
     let mut screen = Screen::open().context("cannot use this terminal")?;
     let size = screen.terminal.size()?;
-    let mut app = App::new(live.name.clone(), Theme { colour }, size);
+    let mut app = App::new(live.name.clone(), opening.theme, size);
     app.live = Some(app::Live::new(history.clone()));
+    let mut first = Vec::new();
+    if let Some(filter) = &source.captures.display {
+        update::filter(&mut app, &filter.to_string(), &mut first);
+    }
+    for job in first {
+        start(job, &workers, &source);
+    }
     jobs::listen(queue.clone());
-    jobs::watch(live, reader, config, queue);
-    let shown = turn(&mut app, &mut screen.terminal, &messages, &worker);
+    jobs::watch(live, reader, source.clone(), queue);
+    let shown = turn(&mut app, &mut screen, &messages, (&workers, &source));
     drop(screen);
     // What was captured by now is still written.
     history.abandon();
@@ -96,11 +143,7 @@ pub fn run_live(
             break;
         }
     }
-    // Where the terminal is gone, nobody is there to be told.
-    shown.or_else(|error| match app.quit {
-        true => Ok(()),
-        false => Err(error),
-    })?;
+    shown?;
     Ok(app.load.errors)
 }
 
@@ -124,11 +167,11 @@ fn name(files: &[PathBuf]) -> String {
 
 fn turn(
     app: &mut App,
-    terminal: &mut DefaultTerminal,
+    screen: &mut Screen,
     messages: &Receiver<Msg>,
-    worker: &Worker,
+    (workers, source): (&Workers, &Source),
 ) -> Result<()> {
-    terminal.draw(|frame| view::view(app, frame))?;
+    screen.terminal.draw(|frame| view::view(app, frame))?;
     while !app.quit {
         let Ok(msg) = messages.recv() else { break };
         let mut due = Instant::now()
@@ -139,9 +182,14 @@ fn turn(
             };
         let mut next = Some(msg);
         while let Some(msg) = next.take() {
-            if let Some(job) = update::update(app, msg) {
-                worker.start(job);
+            for job in update::update(app, msg) {
                 due = due.max(Instant::now() + QUICK);
+                start(job, workers, source);
+            }
+            look_through(app, source);
+            if std::mem::take(&mut app.suspend) {
+                screen.suspend()?;
+                app.size = screen.terminal.size()?;
             }
             // What is asked for now is worth waiting for; otherwise draw when there is nothing more.
             let patience = if app.bytes.answer.is_none() {
@@ -155,13 +203,48 @@ fn turn(
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
             };
             if next.is_some() && Instant::now() > due + PICTURE {
-                terminal.draw(|frame| view::view(app, frame))?;
+                screen.terminal.draw(|frame| view::view(app, frame))?;
                 due = Instant::now();
             }
         }
-        terminal.draw(|frame| view::view(app, frame))?;
+        screen.terminal.draw(|frame| view::view(app, frame))?;
     }
     Ok(())
+}
+
+/// Hands a job to its thread, and lets the loader look through what is still to come.
+fn start(job: Job, workers: &Workers, source: &Source) {
+    match job {
+        Job::Copy(text) => copy(&text),
+        Job::Sift {
+            generation,
+            needle: sift::Needle::Filter(ref filter),
+            ..
+        } => {
+            if let Ok(mut lens) = source.lens.lock() {
+                *lens = Some((generation, filter.clone()));
+            }
+            workers.start(job);
+        }
+        job => workers.start(job),
+    }
+}
+
+/// Takes the filter off the loader where there is none any more.
+fn look_through(app: &App, source: &Source) {
+    if app.filter.is_none()
+        && let Ok(mut lens) = source.lens.lock()
+    {
+        *lens = None;
+    }
+}
+
+/// Hands a text to the terminal's clipboard: OSC 52, in base64, so that nothing in it is obeyed.
+fn copy(text: &str) {
+    let coded = base64::engine::general_purpose::STANDARD.encode(text);
+    let mut out = io::stdout();
+    // A terminal without a clipboard ignores it; one that is gone is noticed when drawing.
+    let _ = write!(out, "\x1b]52;c;{coded}\x07").and_then(|()| out.flush());
 }
 
 /// The terminal while it is ours; however we leave, it is given back as it was.
@@ -174,17 +257,38 @@ impl Screen {
         let terminal = ratatui::try_init()?;
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let _ = crossterm::execute!(io::stdout(), DisableMouseCapture);
+            let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
             hook(info);
         }));
-        crossterm::execute!(io::stdout(), EnableMouseCapture)?;
+        crossterm::execute!(io::stdout(), EnableMouseCapture, EnableBracketedPaste)?;
         Ok(Self { terminal })
+    }
+
+    /// Gives the terminal back, stops until someone says `fg`, and takes it again.
+    #[cfg(unix)]
+    fn suspend(&mut self) -> io::Result<()> {
+        crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste)?;
+        ratatui::try_restore()?;
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        crossterm::terminal::enable_raw_mode()?;
+        crossterm::execute!(
+            io::stdout(),
+            crossterm::terminal::EnterAlternateScreen,
+            EnableMouseCapture,
+            EnableBracketedPaste
+        )?;
+        self.terminal.clear()
+    }
+
+    #[cfg(not(unix))]
+    fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = crossterm::execute!(io::stdout(), DisableMouseCapture);
+        let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
         ratatui::restore();
     }
 }

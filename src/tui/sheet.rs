@@ -1,6 +1,8 @@
 //! What the bytes of an event look like, row by row; a row is made when it is seen.
 
 use super::canvas::{count, size, wrap};
+use super::compare::json;
+use super::wire::{self, Area};
 use std::fmt::Write as _;
 use std::ops::Range;
 use wscope::engine::Replay;
@@ -23,7 +25,47 @@ pub enum Row {
         at: String,
         hex: String,
         ascii: String,
+        area: Area,
+        /// The first byte's place in its area, and how many there are.
+        from: u64,
+        len: usize,
     },
+}
+
+/// What of the bytes is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum View {
+    #[default]
+    All,
+    Text,
+    Json,
+    Payload,
+    Unmasked,
+    Wire,
+}
+
+impl View {
+    pub fn next(self) -> Self {
+        match self {
+            Self::All => Self::Text,
+            Self::Text => Self::Json,
+            Self::Json => Self::Payload,
+            Self::Payload => Self::Unmasked,
+            Self::Unmasked => Self::Wire,
+            Self::Wire => Self::All,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All => "",
+            Self::Text => "text",
+            Self::Json => "JSON",
+            Self::Payload => "payload, unmasked and inflated",
+            Self::Unmasked => "unmasked, not inflated",
+            Self::Wire => "as captured",
+        }
+    }
 }
 
 /// Sections under titles, as rows of some width.
@@ -31,6 +73,7 @@ pub struct Sheet<'a> {
     replay: &'a Replay,
     /// Bytes in a row.
     across: usize,
+    unmasked: Vec<u8>,
     sections: Vec<Section>,
     height: usize,
 }
@@ -45,6 +88,7 @@ struct Section {
 enum Body {
     Text(Vec<String>),
     Payload,
+    Unmasked,
     /// Bytes of a piece.
     Piece(usize, Range<usize>),
     /// Bytes that nobody has, from this offset.
@@ -53,16 +97,32 @@ enum Body {
 }
 
 impl<'a> Sheet<'a> {
-    pub fn new(replay: &'a Replay, width: usize) -> Self {
+    pub fn new(replay: &'a Replay, width: usize, view: View) -> Self {
         let across = if width >= columns(16) { 16 } else { 8 };
         let mut sheet = Self {
             replay,
             across,
+            unmasked: Vec::new(),
             sections: Vec::new(),
             height: 0,
         };
-        sheet.text(width.saturating_sub(3));
-        if !replay.payload.is_empty() {
+        let all = view == View::All;
+        if all || view == View::Text {
+            sheet.text(width.saturating_sub(3));
+        }
+        if view == View::Json {
+            sheet.json(width.saturating_sub(3));
+        }
+        if view == View::Unmasked {
+            sheet.unmasked = wire::unmasked(replay);
+            let inflates = matches!(replay.event.kind, EventKind::Ws(Ws::Message(message)) if message.compressed);
+            let how = if inflates { ", still deflated" } else { "" };
+            sheet.push(
+                format!("unmasked, {}{how}", size(sheet.unmasked.len() as u64)),
+                Body::Unmasked,
+            );
+        }
+        if !replay.payload.is_empty() && (all || view == View::Payload) {
             let inflated = matches!(replay.event.kind, EventKind::Ws(Ws::Message(message)) if message.compressed);
             let how = if inflated { ", inflated" } else { "" };
             sheet.push(
@@ -70,8 +130,10 @@ impl<'a> Sheet<'a> {
                 Body::Payload,
             );
         }
-        sheet.wire();
-        if let (Some(packet), true) = (&replay.packet, replay.pieces.is_empty()) {
+        if all || view == View::Wire {
+            sheet.wire();
+        }
+        if let (Some(packet), true) = (&replay.packet, replay.pieces.is_empty() && all) {
             let title = format!(
                 "packet {}, {} captured",
                 replay.event.packet,
@@ -81,7 +143,13 @@ impl<'a> Sheet<'a> {
         }
         if sheet.sections.is_empty() {
             sheet.push(
-                "no bytes belong to this event".into(),
+                match view {
+                    View::All => "no bytes belong to this event".into(),
+                    _ => format!(
+                        "nothing to show here as {}: v changes the view",
+                        view.word()
+                    ),
+                },
                 Body::Text(Vec::new()),
             );
         }
@@ -112,27 +180,36 @@ impl<'a> Sheet<'a> {
             Body::Text(lines) => Row::Text(lines.get(row).cloned().unwrap_or_default()),
             Body::Payload => {
                 let is_unknown = |at: u64| unknown.iter().any(|range| range.contains(&at));
-                self.dump(row, 0, payload, is_unknown)
+                self.dump(row, (Area::Payload, 0), payload, is_unknown)
             }
+            Body::Unmasked => self.dump(row, (Area::Unmasked, 0), &self.unmasked, |_| false),
             Body::Piece(piece, range) => {
                 let piece = &pieces[*piece];
                 let at = piece.at + range.start as u64;
-                self.dump(row, at, &piece.bytes[range.clone()], |_| false)
+                self.dump(row, (Area::Wire, at), &piece.bytes[range.clone()], |_| {
+                    false
+                })
             }
             Body::Hole(at, len) => self.dump(
                 row,
-                *at,
+                (Area::Wire, *at),
                 &[0; HOLE as usize][..(*len).min(HOLE) as usize],
                 |_| true,
             ),
             Body::Packet => {
                 let data = packet.as_ref().map_or(&[][..], |packet| &packet.data);
-                self.dump(row, 0, data, |_| false)
+                self.dump(row, (Area::Packet, 0), data, |_| false)
             }
         }
     }
 
-    fn dump(&self, row: usize, base: u64, bytes: &[u8], is_unknown: impl Fn(u64) -> bool) -> Row {
+    fn dump(
+        &self,
+        row: usize,
+        (area, base): (Area, u64),
+        bytes: &[u8],
+        is_unknown: impl Fn(u64) -> bool,
+    ) -> Row {
         let start = row * self.across;
         let end = bytes.len().min(start + self.across);
         let mut hex = String::new();
@@ -157,6 +234,9 @@ impl<'a> Sheet<'a> {
             at: format!("{:06x}", base + start as u64),
             hex,
             ascii,
+            area,
+            from: base + start as u64,
+            len: end.saturating_sub(start),
         }
     }
 
@@ -164,6 +244,7 @@ impl<'a> Sheet<'a> {
         let len = match &body {
             Body::Text(lines) => lines.len(),
             Body::Payload => self.rows(self.replay.payload.len()),
+            Body::Unmasked => self.rows(self.unmasked.len()),
             Body::Piece(_, range) => self.rows(range.len()),
             Body::Hole(_, len) => self.rows((*len).min(HOLE) as usize),
             Body::Packet => self.rows(
@@ -224,6 +305,19 @@ impl<'a> Sheet<'a> {
             .collect();
         let chars = count(text.chars().count() as u64, "character");
         self.push(format!("{name}, {chars}{more}"), Body::Text(lines));
+    }
+
+    /// JSON, one value a line.
+    fn json(&mut self, width: usize) {
+        let Some(text) = json(&self.replay.payload) else {
+            return;
+        };
+        let lines = text
+            .lines()
+            .take(TEXT)
+            .flat_map(|line| wrap(&Escaped(line).to_string(), width))
+            .collect();
+        self.push("JSON".into(), Body::Text(lines));
     }
 
     /// The captured bytes in the span, and the holes between them.

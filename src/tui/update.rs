@@ -1,24 +1,34 @@
 //! The only place where the screen's state changes.
 
-use super::app::{App, Pane};
-use super::keys::{self, Action};
+mod act;
+mod settle;
+
+pub use act::{filter, quote};
+
+use super::app::{App, Over, Pane, Sifting};
+use super::keys;
 use super::msg::{Batch, Job, Msg};
-use super::pane::{bytes, detail, help};
+use super::prompt::Typed;
 use super::view;
-use crossterm::event::{Event as Input, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event as Input, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Size};
-use wscope::sink::Level;
+use wscope::model::{ConnId, EventId};
 
 /// Lines that a turn of the wheel moves.
 const WHEEL: isize = 3;
 
 /// Takes what happened, and answers with the work that it makes necessary.
-pub fn update(app: &mut App, msg: Msg) -> Option<Job> {
-    let grows = matches!(msg, Msg::Batch(_));
+pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
+    let grows = matches!(
+        msg,
+        Msg::Batch(_) | Msg::Sifted { .. } | Msg::Previews { .. }
+    );
+    let mut jobs = Vec::new();
     match msg {
-        Msg::Input(Input::Key(key)) => {
-            if let Some(action) = keys::action(key) {
-                act(app, action);
+        Msg::Input(Input::Key(key)) => press(app, key, &mut jobs),
+        Msg::Input(Input::Paste(text)) => {
+            if let Some(prompt) = &mut app.prompt {
+                prompt.paste(&text);
             }
         }
         Msg::Input(Input::Mouse(mouse)) => click(app, mouse),
@@ -28,7 +38,7 @@ pub fn update(app: &mut App, msg: Msg) -> Option<Job> {
             let follow = follows(app);
             take(app, batch);
             if follow {
-                grow(app);
+                settle::show(app);
                 app.timeline.step(isize::MAX);
             }
         }
@@ -37,19 +47,54 @@ pub fn update(app: &mut App, msg: Msg) -> Option<Job> {
             app.load.errors = errors;
             // An empty screen says nothing; the error alone does.
             app.quit |= app.packets() == 0 && !app.load.errors.is_empty();
+            if let Some(id) = app.at.take() {
+                app.said = Some(Err(format!("the capture has no event {id}")));
+            }
         }
         Msg::Replayed { generation, answer } if generation == app.generation => {
             app.bytes.answer = Some(answer);
         }
         Msg::Replayed { .. } => {}
+        Msg::Sifted {
+            generation,
+            hits,
+            percent,
+            done,
+        } => sifted(app, generation, hits, Some((percent, done))),
+        Msg::CloseUp { conn, index } => {
+            if app.asked_close_up == Some(conn) {
+                app.asked_close_up = None;
+                settle::change_track(app, |app| app.close_up = Some((conn, index)));
+            }
+        }
+        Msg::Previews { generation, texts } => {
+            if app.previews_of.is_some_and(|(of, _, _)| of == generation) {
+                if app.previews.len() > 20_000 {
+                    app.previews.clear();
+                }
+                app.previews.extend(texts);
+            }
+        }
+        Msg::Compared(lines) => app.over = Over::Compared { lines, top: 0 },
+        Msg::Said(what) => app.said = Some(what),
         Msg::Stop => app.quit = true,
+        Msg::Suspend => app.suspend = true,
     }
-    let job = settle(app);
+    let before = jobs.len();
+    settle::settle(app, &mut jobs);
     // What one reads does not change while the list grows.
-    if !grows || job.is_some() {
-        keep_in_sight(app);
+    if !grows || jobs.len() > before {
+        settle::keep_in_sight(app);
     }
-    job
+    jobs
+}
+
+/// Whether the last line is selected and more may come: then the selection goes with them.
+fn follows(app: &App) -> bool {
+    #[cfg(unix)]
+    return app.live.is_some() && app.together.is_none() && app.timeline.is_at_end();
+    #[cfg(not(unix))]
+    return false;
 }
 
 fn take(app: &mut App, batch: Batch) {
@@ -60,135 +105,108 @@ fn take(app: &mut App, batch: Batch) {
         app.start.get_or_insert(event.time);
         app.index.take(event, &flow, preview);
     }
+    if let Some((generation, passed)) = batch.passed {
+        sifted(app, generation, passed, None);
+    }
+    for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
+        if !sifting.later.is_empty() {
+            let later = std::mem::take(&mut sifting.later);
+            sifting.later = sifting.hits.take(&app.index, later);
+        }
+    }
     if batch.progress.is_some() {
         app.load.progress = batch.progress;
     }
-}
-
-fn act(app: &mut App, action: Action) {
-    if app.help.is_some() {
-        return act_in_help(app, action);
-    }
-    match action {
-        Action::Quit => app.quit = true,
-        Action::Help => app.help = Some(0),
-        Action::NextPane => app.focus = app.focus.step(1),
-        Action::PreviousPane => app.focus = app.focus.step(-1),
-        Action::Zoom => app.zoomed = !app.zoomed,
-        Action::Open => open(app),
-        Action::Back => back(app),
-        Action::Cycle => {
-            app.timeline.level = match app.timeline.level {
-                Level::Messages => Level::Frames,
-                Level::Frames => Level::Tcp,
-                Level::Tcp => Level::Messages,
-            }
-        }
-        Action::Unfold => {
-            app.timeline.level = match app.timeline.level {
-                Level::Messages => Level::Frames,
-                _ => Level::Tcp,
-            }
-        }
-        Action::Fold => {
-            app.timeline.level = match app.timeline.level {
-                Level::Tcp => Level::Frames,
-                _ => Level::Messages,
-            }
-        }
-        Action::Pause => pause(app),
-        Action::Clock => app.timeline.clock = app.timeline.clock.next(),
-        Action::Next => app.timeline.step(1),
-        Action::Previous => app.timeline.step(-1),
-        _ => {
-            let by = distance(action, page(app, app.focus));
-            scroll(app, app.focus, by);
-        }
+    if let Some(id) = app.at
+        && act::go(app, id, false)
+    {
+        app.at = None;
     }
 }
 
-#[cfg(unix)]
-fn pause(app: &mut App) {
-    if let Some(live) = &mut app.live {
-        live.pause();
-    }
-}
-
-#[cfg(not(unix))]
-fn pause(_: &mut App) {}
-
-/// Whether the last line is selected and more may come: then the selection goes with them.
-fn follows(app: &App) -> bool {
-    #[cfg(unix)]
-    return app.live.is_some() && app.timeline.is_at_end();
-    #[cfg(not(unix))]
-    return false;
-}
-
-fn act_in_help(app: &mut App, action: Action) {
-    match action {
-        Action::Quit => app.quit = true,
-        Action::Help | Action::Back | Action::Open => app.help = None,
-        _ => {
-            let area = view::layout(app).body;
-            let most = help::height().saturating_sub(area.height.into());
-            let by = distance(action, area.height.into());
-            app.help = app.help.map(|top| top.saturating_add_signed(by).min(most));
+/// Takes what a filter or a search found.
+fn sifted(
+    app: &mut App,
+    generation: u64,
+    found: Vec<(ConnId, EventId)>,
+    state: Option<(u64, bool)>,
+) {
+    let App {
+        filter,
+        search,
+        index,
+        ..
+    } = app;
+    let mut jump = false;
+    for (is_search, sifting) in [(false, filter), (true, search)] {
+        let Some(sifting) = sifting.as_mut().filter(|it| it.generation == generation) else {
+            continue;
+        };
+        let first = sifting.hits.count == 0;
+        if !found.is_empty() {
+            let later = sifting.hits.take(index, found.clone());
+            sifting.later.extend(later);
+        }
+        if let Some((percent, done)) = state {
+            sifting.percent = percent;
+            sifting.done = done;
+            // An empty answer is an answer too.
+            sifting.hits.version += u64::from(done);
+        }
+        jump |= is_search && first && sifting.hits.count > 0;
+        if is_search && sifting.done {
+            let count = sifting.hits.count;
+            app.said = Some(match count {
+                0 => Err(format!("nothing found: {}", sifting.text)),
+                1 => Ok("1 match".into()),
+                _ => Ok(format!("{count} matches: n the next, N the one before")),
+            });
         }
     }
-}
-
-/// How many lines a key moves.
-fn distance(action: Action, page: usize) -> isize {
-    let page = page.saturating_sub(1).max(1) as isize;
-    match action {
-        Action::Up => -1,
-        Action::Down => 1,
-        Action::PageUp => -page,
-        Action::PageDown => page,
-        Action::First => isize::MIN,
-        Action::Last => isize::MAX,
-        _ => 0,
+    // The first match is shown as soon as there is one.
+    if jump {
+        act::next_hit(app, true);
     }
 }
 
-fn page(app: &App, pane: Pane) -> usize {
-    usize::from(view::layout(app).inside(pane).height)
-}
-
-/// Moves the selection of a list, or the text of a pane.
-fn scroll(app: &mut App, pane: Pane, by: isize) {
-    match pane {
-        Pane::Connections => {
-            let last = app.index.tracks().len().saturating_sub(1);
-            app.connections.selected = app.connections.selected.saturating_add_signed(by).min(last);
+fn press(app: &mut App, key: KeyEvent, jobs: &mut Vec<Job>) {
+    // So that a test can see what a panic leaves of the terminal.
+    #[cfg(debug_assertions)]
+    if key.code == crossterm::event::KeyCode::F(12)
+        && std::env::var_os("WSCOPE_TEST_PANIC").is_some()
+    {
+        panic!("asked to");
+    }
+    let Some(mut prompt) = app.prompt.take() else {
+        if let Some(action) = keys::action(key) {
+            app.said = None;
+            act::act(app, action, jobs);
         }
-        Pane::Timeline => app.timeline.step(by),
-        Pane::Detail => app.detail = app.detail.saturating_add_signed(by),
-        Pane::Bytes => app.bytes.top = app.bytes.top.saturating_add_signed(by),
-    }
-}
-
-fn open(app: &mut App) {
-    match app.focus {
-        Pane::Connections => app.focus = Pane::Timeline,
-        Pane::Timeline => app.focus = Pane::Bytes,
-        Pane::Detail | Pane::Bytes => app.zoomed = !app.zoomed,
-    }
-}
-
-fn back(app: &mut App) {
-    if app.zoomed {
-        app.zoomed = false;
         return;
-    }
-    app.focus = match app.focus {
-        Pane::Bytes | Pane::Detail => Pane::Timeline,
-        Pane::Timeline | Pane::Connections => Pane::Connections,
     };
+    match prompt.key(key, &app.histories) {
+        Typed::More => app.prompt = Some(prompt),
+        Typed::Gone => {}
+        Typed::Done(text) => {
+            let history = app.histories.entry(prompt.purpose).or_default();
+            if !text.is_empty() && history.last() != Some(&text) {
+                history.push(text.clone());
+            }
+            act::typed(app, prompt.purpose, &text, jobs);
+        }
+    }
 }
 
 fn click(app: &mut App, mouse: MouseEvent) {
+    let by = match mouse.kind {
+        MouseEventKind::ScrollUp => -WHEEL,
+        MouseEventKind::ScrollDown => WHEEL,
+        _ => 0,
+    };
+    if !matches!(app.over, Over::Nothing) {
+        act::scroll_over(app, by);
+        return;
+    }
     let layout = view::layout(app);
     let at = Position {
         x: mouse.column,
@@ -200,79 +218,47 @@ fn click(app: &mut App, mouse: MouseEvent) {
     else {
         return;
     };
-    match mouse.kind {
-        MouseEventKind::ScrollUp => scroll(app, pane, -WHEEL),
-        MouseEventKind::ScrollDown => scroll(app, pane, WHEEL),
-        MouseEventKind::Down(MouseButton::Left) => {
-            app.focus = pane;
-            let inside = layout.inside(pane);
-            let Some(row) = mouse.row.checked_sub(inside.y).map(usize::from) else {
-                return;
-            };
-            match pane {
-                Pane::Connections => {
-                    let last = app.index.tracks().len().saturating_sub(1);
-                    app.connections.selected = (app.connections.top + row).min(last);
-                }
-                Pane::Timeline => app.timeline.click(row),
-                Pane::Detail | Pane::Bytes => {}
-            }
-        }
-        _ => {}
+    if by != 0 {
+        act::scroll(app, pane, by);
+        return;
     }
-}
-
-/// Makes everything fit again: lists follow what grew, the selection stays in sight, and what is
-/// selected now is asked for.
-fn settle(app: &mut App) -> Option<Job> {
-    let layout = view::layout(app);
-    grow(app);
-    app.connections
-        .settle(layout.inside(Pane::Connections).height.into());
-    app.timeline
-        .settle(layout.inside(Pane::Timeline).height.into());
-    ask(app)
-}
-
-/// Shows what came to the selected connection.
-fn grow(app: &mut App) {
-    let at = app.connections.selected;
-    if let Some(track) = app.index.tracks().get(at) {
-        app.timeline.show(at, track);
+    if mouse.kind != MouseEventKind::Down(MouseButton::Left) {
+        return;
     }
-}
-
-/// Scrolls back what is scrolled past its end.
-fn keep_in_sight(app: &mut App) {
-    let layout = view::layout(app);
-    let inside = layout.inside(Pane::Detail);
-    let most = detail::height(app, inside.width.into()).saturating_sub(inside.height.into());
-    app.detail = app.detail.min(most);
-    let inside = layout.inside(Pane::Bytes);
-    let most = bytes::height(app, inside.width.into()).saturating_sub(inside.height.into());
-    app.bytes.top = app.bytes.top.min(most);
-}
-
-/// Asks for the bytes of the selected event, if they are not those that were asked for last.
-fn ask(app: &mut App) -> Option<Job> {
-    let selected = app
-        .timeline
-        .selected
-        .map(|line| (app.connections.selected, line));
-    if selected == app.bytes.of {
-        return None;
-    }
-    app.generation += 1;
-    app.detail = 0;
-    app.bytes = bytes::State {
-        of: selected,
-        ..bytes::State::default()
+    app.focus = pane;
+    let inside = layout.inside(pane);
+    let Some(row) = mouse.row.checked_sub(inside.y).map(usize::from) else {
+        return;
     };
-    let event = app.event()?;
-    Some(Job::Replay {
-        generation: app.generation,
-        event,
-    })
+    match (pane, &mut app.together) {
+        (Pane::Connections, _) => app.connections.select(app.connections.top + row),
+        (Pane::Timeline, Some(together)) => together.click(row),
+        (Pane::Timeline, None) => app.timeline.click(row),
+        (Pane::Detail, _) => {
+            let width = inside.width.into();
+            let nodes = super::pane::detail::nodes(app).len();
+            let top = app.detail.top;
+            let found = (0..nodes).rev().find(|&node| {
+                app.detail.at = node;
+                super::pane::detail::height(app, width).1 <= top + row
+            });
+            app.detail.at = found.unwrap_or(0);
+        }
+        (Pane::Bytes, _) => app.bytes.cursor.0 = app.bytes.top + row,
+    }
+}
+
+impl Sifting {
+    pub fn new(text: &str, generation: u64) -> Self {
+        Self {
+            text: text.to_owned(),
+            generation,
+            hits: Default::default(),
+            percent: 0,
+            done: false,
+            later: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

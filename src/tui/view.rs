@@ -14,10 +14,13 @@
 
 #[cfg(unix)]
 use super::app::Live;
-use super::app::{App, Pane};
+use super::app::{App, Over, Pane};
 use super::canvas::{count, put, put_right, size, span, wrap};
 use super::keys::KEYS;
-use super::pane::{bytes, connections, detail, help, timeline};
+use super::pane::{
+    bytes, compared, connections, detail, findings, help, stats, timeline, together,
+};
+use super::theme;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -99,9 +102,16 @@ fn together(app: &App, body: Rect) -> [Rect; 4] {
         (false, Pane::Connections) => body.height / 2,
         (false, _) => 3,
     };
-    let (connections, below) = rows(body, 1 + tracks.min(most));
+    let (more_rows, more_columns) = app.resized;
+    let (connections, below) = rows(
+        body,
+        (1 + tracks.min(most))
+            .saturating_add_signed(more_rows)
+            .clamp(2, body.height.max(2)),
+    );
     if wide {
-        let (timeline, right) = columns(below, below.width - SIDE - 1);
+        let left = (below.width - SIDE - 1).saturating_add_signed(more_columns);
+        let (timeline, right) = columns(below, left.clamp(40, below.width.saturating_sub(30)));
         let (detail, bytes) = rows(right, right.height * 2 / 5);
         return [connections, timeline, detail, bytes];
     }
@@ -111,7 +121,15 @@ fn together(app: &App, body: Rect) -> [Rect; 4] {
     } else {
         below.height * 2 / 5
     };
-    let (timeline, bottom) = rows(below, below.height - bottom);
+    let bottom = bottom.saturating_add_signed(-more_columns / 4);
+    let (timeline, bottom) = rows(
+        below,
+        below.height
+            - bottom.clamp(
+                1.min(below.height),
+                below.height.saturating_sub(3).max(1.min(below.height)),
+            ),
+    );
     let (detail, bytes) = columns(
         bottom,
         bottom.width.saturating_sub(1 + 43.max(body.width / 2)),
@@ -158,23 +176,55 @@ pub fn view(app: &App, frame: &mut Frame) {
     let buf = frame.buffer_mut();
     let layout = layout(app);
     title(app, layout.title, buf);
-    match app.help {
-        Some(top) => help::render(app, top, layout.body, buf),
-        None => {
+    match &app.over {
+        Over::Help(top) => help::render(app, *top, layout.body, buf),
+        Over::Findings(state) => findings::render(app, state, layout.body, buf),
+        Over::Stats => stats::render(app, layout.body, buf),
+        Over::Compared { lines, top } => compared::render(app, lines, *top, layout.body, buf),
+        Over::Nothing => {
             connections::render(app, layout.of(Pane::Connections), buf);
-            timeline::render(app, layout.of(Pane::Timeline), buf);
+            match &app.together {
+                Some(state) => together::render(app, state, layout.of(Pane::Timeline), buf),
+                None => timeline::render(app, layout.of(Pane::Timeline), buf),
+            }
             detail::render(app, layout.of(Pane::Detail), buf);
             bytes::render(app, layout.of(Pane::Bytes), buf);
         }
     }
     errors(app, layout.errors, buf);
     footer(app, layout.footer, buf);
+    let area = buf.area;
+    let cursor = app
+        .prompt
+        .as_ref()
+        .map(|prompt| prompt.render(app.theme, area, buf));
+    if app.theme.ascii {
+        to_ascii(buf);
+    }
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Leaves only characters that every terminal has.
+fn to_ascii(buf: &mut Buffer) {
+    for cell in &mut buf.content {
+        if !cell.symbol().is_ascii() {
+            let symbol = theme::ascii(cell.symbol());
+            cell.set_symbol(symbol);
+        }
+    }
 }
 
 fn title(app: &App, area: Rect, buf: &mut Buffer) {
     let style = app.theme.bar();
     buf.set_style(area, style);
-    let notes = format!("{} ", progress(app));
+    let sifting = [&app.filter, &app.search].into_iter().flatten();
+    let sifting: Vec<_> = sifting
+        .filter(|it| !it.done)
+        .map(|it| format!("looking through {} %, ", it.percent))
+        .collect();
+    let notes = format!("{}{} ", sifting.concat(), progress(app));
     let start = put_right(
         buf,
         (area.x + area.width / 3, area.y),
@@ -182,7 +232,13 @@ fn title(app: &App, area: Rect, buf: &mut Buffer) {
         &notes,
         style,
     );
-    let name = format!(" wscope  {}", Escaped(&app.name));
+    let mut name = format!(" wscope  {}", Escaped(&app.name));
+    if let Some(filter) = &app.filter {
+        name += &format!("  & {}", Escaped(&filter.text));
+    }
+    if let Some(search) = &app.search {
+        name += &format!("  / {}", Escaped(&search.text));
+    }
     put(buf, (area.x, area.y), start.saturating_sub(1), &name, style);
 }
 
@@ -194,7 +250,10 @@ fn live_progress(app: &App, live: &Live) -> String {
     if dropped > 0 {
         text += &format!(", {dropped} DROPPED");
     }
-    text += &format!(", {} kept", size(live.held()));
+    text += &match live.oldest() {
+        1 => format!(", {} kept", size(live.held())),
+        oldest => format!(", {} kept from {oldest} on", size(live.held())),
+    };
     match (app.load.done, live.paused) {
         (true, _) => text + ", ended",
         (false, true) => text + ", PAUSED (P goes on)",
@@ -215,10 +274,12 @@ fn progress(app: &App) -> String {
     }
     match app.load.progress.map(|(progress, _)| progress) {
         Some(progress) => match progress.total.filter(|&total| total > 0) {
-            Some(total) => format!(
-                "reading {} %, {packets}",
-                (progress.bytes * 100 / total).min(100)
-            ),
+            Some(total) => {
+                let percent = (progress.bytes * 100 / total).min(100);
+                let full = (percent / 10) as usize;
+                let bar = "█".repeat(full) + &"─".repeat(10 - full);
+                format!("reading {bar} {percent} %, {packets}")
+            }
             None => format!("reading, {} so far, {packets}", size(progress.bytes)),
         },
         None => "reading".into(),
@@ -243,9 +304,27 @@ fn complaint(app: &App) -> Vec<String> {
 
 fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     let mut x = area.x + 1;
+    match &app.said {
+        Some(Ok(text)) => {
+            put(
+                buf,
+                (x, area.y),
+                area.right(),
+                &Escaped(text).to_string(),
+                app.theme.good(),
+            );
+            return;
+        }
+        Some(Err(text)) => {
+            let text = format!("! {}", Escaped(text));
+            put(buf, (x, area.y), area.right(), &text, app.theme.bad());
+            return;
+        }
+        None => {}
+    }
     for binding in KEYS
         .iter()
-        .filter(|binding| binding.panes.contains(&app.focus))
+        .filter(|binding| !binding.footer.is_empty() && binding.panes.contains(&app.focus))
     {
         let key = binding.name.split(' ').next().unwrap_or_default();
         let after = put(buf, (x, area.y), area.right(), key, app.theme.bold());

@@ -1,10 +1,10 @@
 //! What can be said about a live capture.
 
-use wscope::field::Filter;
 use crate::cli::args::{Captures, LimitArgs, decode_as, display};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
+use wscope::field::Filter;
 use wscope::model::{Config, Protocol};
 use wscope::source::Turn;
 
@@ -147,12 +147,17 @@ impl LiveArgs {
     }
 
     pub fn config(&self) -> Config {
-        let captures = Captures {
+        self.captures().config()
+    }
+
+    /// As if it were a file.
+    pub fn captures(&self) -> Captures {
+        Captures {
             decode_as: self.decode_as.clone(),
             limits: self.limits.clone(),
+            display: self.display.clone(),
             ..Captures::default()
-        };
-        captures.config()
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub use notes::Notes;
 
 use super::args::Common;
 use super::{Done, print};
+use crate::tui::Opening;
 use anyhow::{Context as _, Result};
 use input::{Input, Stop};
 use nix::unistd::{Gid, Uid};
@@ -50,11 +51,11 @@ pub struct Live {
     pump: Option<JoinHandle<()>>,
 }
 
-pub fn run(args: &LiveArgs, common: Common) -> Done {
+pub fn run(args: &LiveArgs, common: Common, opening: Opening) -> Done {
     let screen = !args.print && io::stdout().is_terminal();
     let (mut live, reader) = Live::open(args)?;
     if screen {
-        return crate::tui::run_live(live, reader, args.config(), common.colour());
+        return crate::tui::run_live((live, reader), &args.captures(), opening);
     }
     live.begin();
     watch_signals(live.stop.clone(), live.history.clone())?;

@@ -161,6 +161,7 @@ fn events() -> Vec<(Event, Flow, Vec<u8>, Vec<Range<u64>>)> {
         "idle",
         "ipv6-veth",
         "deflate",
+        "mqtt",
     ] {
         let path = format!("{}/captures/{name}.pcapng", env!("CARGO_MANIFEST_DIR"));
         let mut capture = crate::source::Capture::open([path]).unwrap();

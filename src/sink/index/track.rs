@@ -203,6 +203,17 @@ impl Track {
         })
     }
 
+    /// Events that are neither frames nor messages, or are unusual ones: those that are kept whole.
+    pub fn rare(&self) -> impl Iterator<Item = &Event> {
+        self.kept.iter()
+    }
+
+    /// How deep one has to look to see a line.
+    #[must_use]
+    pub fn level_of(&self, line: Line) -> Option<Level> {
+        self.level(line)
+    }
+
     /// The beginning of the payload, where the line is a message; none where it was not kept.
     #[must_use]
     pub fn preview(&self, line: Line) -> Option<&str> {

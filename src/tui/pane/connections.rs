@@ -5,41 +5,143 @@
 //! ▸ 0 10.7.0.1:48906 → 10.7.0.2:9026  /echo?c=10    8→ 8←    1.8 kB   196 ms  1000
 //! ```
 
-use crate::tui::app::{App, Pane};
+use crate::tui::app::{App, Pane, Sifting};
 use crate::tui::canvas::{count, fill, put, put_right, rule, size, span};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::model::TcpEnd;
-use wscope::sink::{Ending, Escaped, Track};
+use wscope::sink::{Ending, Escaped, Index, Track};
 
-/// Which connection is selected, and which one is at the top.
+/// Which connection is selected, in which order they stand, and which row is at the top.
 #[derive(Debug, Default)]
 pub struct State {
+    /// Its place in the index.
     pub selected: usize,
     pub top: usize,
+    pub sort: Sort,
+    /// Those that were chosen, for side by side and for saving.
+    pub chosen: BTreeSet<usize>,
+    /// Places in the index, as they are shown.
+    order: Vec<usize>,
+    /// What the order was made of.
+    made: Option<(Sort, usize, Option<u64>)>,
+}
+
+/// By what connections are sorted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Sort {
+    #[default]
+    Number,
+    Messages,
+    Bytes,
+    Time,
+    Findings,
+}
+
+impl Sort {
+    pub fn next(self) -> Self {
+        match self {
+            Self::Number => Self::Messages,
+            Self::Messages => Self::Bytes,
+            Self::Bytes => Self::Time,
+            Self::Time => Self::Findings,
+            Self::Findings => Self::Number,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Number => "as they came",
+            Self::Messages => "by messages",
+            Self::Bytes => "by bytes",
+            Self::Time => "by time",
+            Self::Findings => "by findings",
+        }
+    }
 }
 
 impl State {
+    pub fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    /// Puts connections in order. New ones come at the end until one sorts again: what one reads does not move.
+    pub fn arrange(&mut self, index: &Index, filter: Option<&Sifting>) {
+        let tracks = index.tracks();
+        let version = filter.map(|filter| filter.hits.version);
+        let shown = |at: usize| filter.is_none_or(|filter| filter.hits.any(at));
+        match self.made {
+            Some((sort, from, seen)) if sort == self.sort && seen == version => {
+                self.order
+                    .extend((from..tracks.len()).filter(|&at| shown(at)));
+            }
+            _ => {
+                self.order = (0..tracks.len()).filter(|&at| shown(at)).collect();
+                let key = |at: &usize| {
+                    let track = &tracks[*at];
+                    let [notes, warnings, errors] = track.findings;
+                    match self.sort {
+                        Sort::Number => [0; 3],
+                        Sort::Messages => [track.messages.iter().sum(), 0, 0],
+                        Sort::Bytes => [track.bytes.iter().sum(), 0, 0],
+                        Sort::Time => [track.last.since(track.first).max(0) as u64, 0, 0],
+                        Sort::Findings => [errors.into(), warnings.into(), notes.into()],
+                    }
+                };
+                self.order.sort_by_key(|at| Reverse(key(at)));
+            }
+        }
+        self.made = Some((self.sort, tracks.len(), version));
+        if !self.order.contains(&self.selected)
+            && let Some(&first) = self.order.first()
+        {
+            self.selected = first;
+        }
+    }
+
+    /// The row of the selected connection.
+    pub fn row(&self) -> usize {
+        if self.order.get(self.selected) == Some(&self.selected) {
+            return self.selected;
+        }
+        self.order
+            .iter()
+            .position(|&at| at == self.selected)
+            .unwrap_or(0)
+    }
+
+    /// Selects the connection in this row, or in the last one.
+    pub fn select(&mut self, row: usize) {
+        let last = self.order.len().saturating_sub(1);
+        if let Some(&at) = self.order.get(row.min(last)) {
+            self.selected = at;
+        }
+    }
+
     /// Keeps the selected connection in sight.
     pub fn settle(&mut self, height: usize) {
+        let row = self.row();
         self.top = self
             .top
-            .min(self.selected)
-            .max((self.selected + 1).saturating_sub(height.max(1)));
+            .min(row)
+            .max((row + 1).saturating_sub(height.max(1)));
     }
 }
 
 /// The columns at the right.
-const COLUMNS: [&str; 4] = ["messages", "bytes", "time", "end"];
+const COLUMNS: [&str; 5] = ["messages", "bytes", "time", "found", "end"];
 
 /// What stands in them.
-fn cells(track: &Track) -> [String; 4] {
+fn cells(track: &Track) -> [String; 5] {
     let bytes = track.bytes.iter().sum();
     [
         messages(track),
         size(bytes),
         span(track.last.since(track.first)),
+        findings(track),
         ending(track.ending),
     ]
 }
@@ -48,21 +150,17 @@ fn cells(track: &Track) -> [String; 4] {
 #[derive(Clone, Copy)]
 struct Widths {
     number: u16,
-    columns: [u16; 4],
+    columns: [u16; 5],
 }
 
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
-    let seen = app
-        .index
-        .tracks()
-        .iter()
-        .enumerate()
-        .skip(app.connections.top);
+    let seen = app.connections.order().iter().skip(app.connections.top);
     let rows: Vec<_> = seen
         .take(usize::from(area.height) - 1)
+        .filter_map(|&at| app.index.tracks().get(at).map(|track| (at, track)))
         .map(|(at, track)| (at, track, cells(track)))
         .collect();
     let mut widths = Widths {
@@ -95,7 +193,18 @@ fn head(app: &App, widths: Widths, area: Rect, buf: &mut Buffer) {
     let focused = app.focus == Pane::Connections;
     let style = app.theme.heading(focused);
     fill(buf, (area.x, area.y), area.right(), rule(focused), style);
-    let name = format!(" {} ", count(app.index.tracks().len() as u64, "connection"));
+    let all = app.index.tracks().len();
+    let mut name = match app.filter {
+        Some(_) => format!(
+            " {} of {} ",
+            app.connections.order().len(),
+            count(all as u64, "connection")
+        ),
+        None => format!(" {} ", count(all as u64, "connection")),
+    };
+    if app.connections.sort != Sort::Number {
+        name += &format!("{} ", app.connections.sort.word());
+    }
     put(buf, (area.x + 2, area.y), area.right(), &name, style);
     let mut end = area.right().saturating_sub(1);
     for (name, width) in COLUMNS.into_iter().zip(widths.columns).rev() {
@@ -112,7 +221,7 @@ fn head(app: &App, widths: Widths, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn row(app: &App, widths: Widths, row: (usize, &Track, [String; 4]), area: Rect, buf: &mut Buffer) {
+fn row(app: &App, widths: Widths, row: (usize, &Track, [String; 5]), area: Rect, buf: &mut Buffer) {
     let (at, track, cells) = row;
     let selected = at == app.connections.selected;
     let y = area.y;
@@ -129,6 +238,9 @@ fn row(app: &App, widths: Widths, row: (usize, &Track, [String; 4]), area: Rect,
     if selected {
         put(buf, (area.x, y), end, "▸", style);
     }
+    if app.connections.chosen.contains(&at) {
+        put(buf, (area.x + 1, y), end, "●", style);
+    }
     let number = area.x + 2 + widths.number;
     put_right(buf, (area.x + 2, y), number, &track.conn.to_string(), style);
     let x = put(buf, (number + 1, y), end, &track.flow.to_string(), style);
@@ -143,6 +255,16 @@ fn messages(track: &Track) -> String {
     match (track.messages, track.ending.websocket) {
         ([0, 0], false) => String::new(),
         ([up, down], _) => format!("{}→ {}←", short(up), short(down)),
+    }
+}
+
+/// How many rules were broken: errors as `!`, warnings as `?`.
+fn findings(track: &Track) -> String {
+    match track.findings {
+        [_, 0, 0] => String::new(),
+        [_, warnings, 0] => format!("{warnings}?"),
+        [_, 0, errors] => format!("{errors}!"),
+        [_, warnings, errors] => format!("{errors}! {warnings}?"),
     }
 }
 
@@ -179,6 +301,15 @@ mod tests {
     fn twelve_on_a_small_screen() {
         let mut bench = Bench::new("twelve.pcapng", SMALL);
         assert_snapshot!(bench.press("<jjjj").screen());
+    }
+
+    #[test]
+    fn sorted_by_findings_and_filtered() {
+        let mut bench = Bench::new("violations.pcapng", SMALL);
+        bench.press("<oooo");
+        let sorted = bench.screen();
+        bench.press("&websocket.opcode == close\n");
+        assert_snapshot!(format!("{sorted}\n{}", bench.screen()));
     }
 
     #[test]

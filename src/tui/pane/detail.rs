@@ -1,17 +1,57 @@
-//! Everything that is known about the selected event, by name.
+//! Everything that is known about the selected event, by name: a tree whose lines point at bytes and at other
+//! events.
 
+use super::bytes;
 use crate::tui::app::{App, Pane};
 use crate::tui::canvas::{heading, put, put_right, wrap};
+use crate::tui::view;
+use crate::tui::wire::{self, Area, Head, Place};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::field::{self, Value};
-use wscope::model::{Event, Loan, Trust};
+use wscope::model::{Event, EventId, EventKind, Loan, PacketNo, Trust};
 use wscope::sink::{Escaped, Track};
 
 /// Characters of a value that are shown.
 const LONGEST: usize = 2048;
+
+/// Which line one is at, and which is at the top.
+#[derive(Debug, Default)]
+pub struct State {
+    pub at: usize,
+    pub top: usize,
+}
+
+/// A name and a value; the bytes that it stands for, and the event that it speaks of.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub name: String,
+    pub value: String,
+    place: Option<Place>,
+    pub link: Option<EventId>,
+}
+
+impl Node {
+    fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+            place: None,
+            link: None,
+        }
+    }
+
+    fn at(self, area: Area, range: std::ops::Range<u64>) -> Self {
+        let place = Some(Place { area, range });
+        Self { place, ..self }
+    }
+
+    fn to(self, link: Option<EventId>) -> Self {
+        Self { link, ..self }
+    }
+}
 
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
@@ -23,105 +63,265 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         |event| format!("{} {}", event.kind.word(), event.id),
     );
     let inside = heading(buf, area, &name, "", app.theme, focused);
-    let lines = lines(app, inside.width.into());
-    for ((name, value), y) in lines.iter().skip(app.detail).zip(inside.y..inside.bottom()) {
-        let end = inside.right().saturating_sub(1);
-        let split = inside.x + 1 + split(&lines, inside.width.into()) as u16;
-        put_right(buf, (inside.x + 1, y), split, name, app.theme.dim());
-        put(buf, (split + 2, y), end, value, app.theme.plain());
+    let nodes = nodes(app);
+    let split_at = split(&nodes, inside.width.into());
+    let lines = lines(&nodes, inside.width.into());
+    let cursor = cursor(app);
+    let end = inside.right().saturating_sub(1);
+    for ((number, value), y) in lines
+        .iter()
+        .skip(app.detail.top)
+        .zip(inside.y..inside.bottom())
+    {
+        let split = inside.x + 1 + split_at as u16;
+        let node = number.map(|number| &nodes[number]);
+        let under = node.and_then(|node| node.place.as_ref());
+        let linked =
+            cursor.is_some_and(|(area, at)| under.is_some_and(|place| place.has(area, at)));
+        let (name_style, style) = match linked {
+            true => (app.theme.linked(), app.theme.linked()),
+            false => (app.theme.dim(), app.theme.plain()),
+        };
+        let name = node.map_or("", |node| node.name.as_str());
+        put_right(buf, (inside.x + 1, y), split, name, name_style);
+        put(buf, (split + 2, y), end, value, style);
+        if node.is_some_and(|node| node.link.is_some()) {
+            put(buf, (split, y), end, "›", app.theme.bold());
+        }
+        if focused && *number == Some(app.detail.at) {
+            put(buf, (inside.x, y), end, "▸", app.theme.plain());
+            buf.set_style(
+                Rect {
+                    y,
+                    height: 1,
+                    ..inside
+                },
+                app.theme.selected(true),
+            );
+        }
     }
 }
 
-/// How many lines it takes to show all.
-pub fn height(app: &App, width: usize) -> usize {
-    lines(app, width).len()
+/// The byte that the cursor is at, where the keys are among the bytes.
+fn cursor(app: &App) -> Option<(Area, u64)> {
+    if app.focus != Pane::Bytes {
+        return None;
+    }
+    let width = view::layout(app).inside(Pane::Bytes).width;
+    bytes::under_cursor(app, width.into())
+}
+
+/// The bytes that stand out: of the field that one is at, or of the innermost field of the byte that one is at.
+pub fn linked(app: &App, width: usize) -> Vec<Place> {
+    let nodes = nodes(app);
+    match app.focus {
+        Pane::Detail => nodes
+            .get(app.detail.at)
+            .and_then(|node| node.place.clone())
+            .into_iter()
+            .collect(),
+        Pane::Bytes => {
+            let Some((area, at)) = bytes::under_cursor(app, width) else {
+                return Vec::new();
+            };
+            nodes
+                .into_iter()
+                .filter_map(|node| node.place)
+                .filter(|place| place.has(area, at))
+                .min_by_key(|place| place.range.end - place.range.start)
+                .into_iter()
+                .collect()
+        }
+        Pane::Connections | Pane::Timeline => Vec::new(),
+    }
+}
+
+/// How many lines it takes to show all, and the line on which the node stands that one is at.
+pub fn height(app: &App, width: usize) -> (usize, usize) {
+    let nodes = nodes(app);
+    let lines = lines(&nodes, width);
+    let at = lines
+        .iter()
+        .position(|(number, _)| *number == Some(app.detail.at))
+        .unwrap_or(0);
+    (lines.len(), at)
 }
 
 /// The width of the names.
-fn split(lines: &[(String, String)], width: usize) -> usize {
-    lines
+fn split(nodes: &[Node], width: usize) -> usize {
+    nodes
         .iter()
-        .map(|(name, _)| name.width())
+        .map(|node| node.name.width())
         .max()
         .unwrap_or(0)
         .min(width / 2)
 }
 
-/// Names and values, broken into lines; a line that goes on has no name.
-fn lines(app: &App, width: usize) -> Vec<(String, String)> {
-    let Some(event) = app.event() else {
-        return Vec::new();
-    };
-    let mut pairs = common(app, &event);
-    let loan = match &app.bytes.answer {
-        Some(Ok(replay)) => Loan {
-            bytes: &replay.payload,
-            unknown: &replay.unknown,
-        },
-        _ => Loan::default(),
-    };
-    field::visit(&event, loan, |name, value| {
-        // The payload has a pane for itself.
-        if !(matches!(value, Value::Base64(_)) || name == "text" && is_message(&event)) {
-            pairs.extend(show(name, value));
-        }
-    });
-    let room = width.saturating_sub(split(&pairs, width) + 4);
+/// Values broken into lines, the first of each with the number of its node.
+fn lines(nodes: &[Node], width: usize) -> Vec<(Option<usize>, String)> {
+    let room = width.saturating_sub(split(nodes, width) + 4);
     let mut lines = Vec::new();
-    for (name, value) in pairs {
-        let mut name = Some(name);
-        for part in wrap(&value, room) {
-            lines.push((name.take().unwrap_or_default(), part));
+    for (number, node) in nodes.iter().enumerate() {
+        let mut number = Some(number);
+        for part in wrap(&node.value, room) {
+            lines.push((number.take(), part));
         }
     }
     lines
+}
+
+/// All that is known of the selected event.
+pub fn nodes(app: &App) -> Vec<Node> {
+    let Some(event) = app.event() else {
+        return Vec::new();
+    };
+    let mut nodes = common(app, &event);
+    if let Some(note) = app.notes.marks.get(&event.id) {
+        let note = if note.is_empty() { "marked" } else { note };
+        nodes.push(Node::new("note", escape(note)));
+    }
+    let replay = app.bytes.replay();
+    let loan = replay.map_or(Loan::default(), |replay| Loan {
+        bytes: &replay.payload,
+        unknown: &replay.unknown,
+    });
+    field::visit(&event, loan, |name, value| {
+        // The payload has a pane for itself.
+        if !(matches!(value, Value::Base64(_)) || name == "text" && is_message(&event)) {
+            let link = match (name, value) {
+                ("of_packet", Value::Number(packet)) => PacketNo::new(packet).map(first_of),
+                _ => None,
+            };
+            nodes.extend(show(name, value).into_iter().map(|node| node.to(link)));
+        }
+    });
+    if let Some(replay) = replay {
+        for head in wire::frames(replay) {
+            frame(&mut nodes, &head);
+        }
+        if !replay.payload.is_empty() {
+            let len = replay.payload.len() as u64;
+            nodes.push(Node::new("payload", format!("{len} bytes")).at(Area::Payload, 0..len));
+        }
+    }
+    nodes
+}
+
+fn first_of(packet: PacketNo) -> EventId {
+    EventId { at: packet, nth: 0 }
+}
+
+/// The fields of a frame, each with its bytes.
+fn frame(nodes: &mut Vec<Node>, head: &Head) {
+    let at = head.at;
+    let first = head.first;
+    let mut put = |name: &str, value: String, range| {
+        nodes.push(Node::new(name, value).at(Area::Wire, range));
+    };
+    let header = at..at + head.header();
+    put(
+        "frame",
+        format!(
+            "{} at {at}, {} + {} bytes",
+            head.opcode(),
+            head.header(),
+            head.length
+        ),
+        at..head.payload().end,
+    );
+    put("header", format!("{} bytes", head.header()), header);
+    let bit = |mask: u8| if first & mask != 0 { '1' } else { '0' };
+    put("FIN", format!("{}... ....", bit(0x80)), at..at + 1);
+    put(
+        "RSV1-3",
+        format!(".{}{}{} ....", bit(0x40), bit(0x20), bit(0x10)),
+        at..at + 1,
+    );
+    put(
+        "opcode",
+        format!(".... {:04b} {}", first & 15, head.opcode()),
+        at..at + 1,
+    );
+    put(
+        "MASK",
+        format!("{}... ....", if head.masked { '1' } else { '0' }),
+        at + 1..at + 2,
+    );
+    put(
+        "length",
+        head.length.to_string(),
+        at + 1..at + 1 + head.length_bytes,
+    );
+    if let Some(key) = head.key {
+        let from = at + 1 + head.length_bytes;
+        put(
+            "masking key",
+            format!("{:08x}", u32::from_be_bytes(key)),
+            from..from + 4,
+        );
+    }
+    if head.length > 0 {
+        let how = if head.masked { "masked" } else { "not masked" };
+        put(
+            "on the wire",
+            format!("{} bytes, {how}", head.length),
+            head.payload(),
+        );
+    }
 }
 
 fn is_message(event: &Event) -> bool {
     event.kind.word() == "ws.message"
 }
 
-fn common(app: &App, event: &Event) -> Vec<(String, String)> {
-    let mut pairs = Vec::new();
-    let mut pair = |name: &str, value: String| pairs.push((name.to_owned(), value));
+fn common(app: &App, event: &Event) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    let mut put = |name: &str, value: String, link| nodes.push(Node::new(name, value).to(link));
     let start = app.start.unwrap_or(event.time);
-    pair(
+    put(
         "time",
         format!("{:.6} s", event.time.since(start) as f64 / 1e9),
+        None,
     );
-    pair(
+    put(
         "UTC",
         event.time.to_string().replace('T', " ").replace('Z', ""),
+        None,
     );
     let packet = match event.id.at.is_end() {
         true => "the end of the capture".into(),
         false => event.packet.to_string(),
     };
-    pair(
-        "packet",
-        match event.first == event.packet {
-            true => packet,
-            false => format!("{packet}, begins in {}", event.first),
-        },
-    );
+    match event.first == event.packet {
+        true => put("packet", packet, None),
+        false => put(
+            "packet",
+            format!("{packet}, begins in {}", event.first),
+            Some(first_of(event.first)),
+        ),
+    }
     if let Some(dir) = event.dir {
-        pair("direction", dir.to_string());
+        put("direction", dir.to_string(), None);
     }
     if let Some(Track { flow, .. }) = app.track() {
-        pair("client", flow.client.to_string());
-        pair("server", flow.server.to_string());
+        put("client", flow.client.to_string(), None);
+        put("server", flow.server.to_string(), None);
     }
     if let Some(about) = event.about {
-        pair("about", about.to_string());
+        let what = match &event.kind {
+            EventKind::Finding(_) => "found in",
+            _ => "about",
+        };
+        put(what, about.to_string(), Some(about));
     }
     if event.trust == Trust::Inferred {
-        pair("trust", "inferred: not all was captured".into());
+        put("trust", "inferred: not all was captured".into(), None);
     }
-    pairs
+    nodes
 }
 
-/// A field as lines of name and value.
-fn show(name: &str, value: Value<'_>) -> Vec<(String, String)> {
+/// A field as names and values.
+fn show(name: &str, value: Value<'_>) -> Vec<Node> {
     let plain = match value {
         Value::Text(text) => escape(text),
         Value::Number(number) => number.to_string(),
@@ -147,11 +347,11 @@ fn show(name: &str, value: Value<'_>) -> Vec<(String, String)> {
             let text = |bytes: &[u8]| escape(&String::from_utf8_lossy(bytes));
             return headers
                 .iter()
-                .map(|header| (text(&header.name), text(&header.value)))
+                .map(|header| Node::new(text(&header.name), text(&header.value)))
                 .collect();
         }
     };
-    vec![(name.replace('_', " "), plain)]
+    vec![Node::new(name.replace('_', " "), plain)]
 }
 
 fn escape(text: &str) -> String {
@@ -178,5 +378,28 @@ mod tests {
     fn a_compressed_message_on_a_large_screen() {
         let mut bench = Bench::new("deflate.pcapng", LARGE);
         assert_snapshot!(bench.press("jjjjj\t").screen());
+    }
+
+    #[test]
+    fn a_field_points_at_its_bytes_and_a_byte_at_its_field() {
+        let mut bench = Bench::new("tour.pcapng", LARGE);
+        bench.press("jjjjj\t");
+        while super::nodes(&bench.app)[bench.app.detail.at].name != "masking key" {
+            bench.press("j");
+        }
+        let linked = super::linked(&bench.app, 78);
+        assert_eq!(linked.len(), 1);
+        let range = linked[0].range.clone();
+        assert_eq!(range.end - range.start, 4);
+        // From the bytes' side: the same four bytes lead back to the same field.
+        bench.press("\t");
+        for _ in 0..60 {
+            if super::linked(&bench.app, 78) == linked {
+                break;
+            }
+            bench.press("l");
+        }
+        assert_eq!(super::linked(&bench.app, 78), linked);
+        assert_snapshot!(bench.screen());
     }
 }

@@ -1,8 +1,8 @@
 //! The keys, and how to read the screen.
 
-use crate::tui::app::App;
+use crate::tui::app::{App, Pane};
 use crate::tui::canvas::{heading, put};
-use crate::tui::keys::KEYS;
+use crate::tui::keys::{Binding, KEYS};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -17,13 +17,35 @@ const SIGNS: &[(&str, &str)] = &[
     ),
     ("⋮ 1.0 s", "nothing happened for so long"),
     ("??", "a byte that the capture does not have"),
+    ("●", "chosen, or found by the search"),
+    ("◆", "marked"),
+    ("›", "a link: Enter follows it, Backspace comes back"),
+    ("2! 1?", "two errors and a warning were found"),
 ];
 
+/// What all of it says: the keys of this pane first, then those of everywhere, then the signs.
+fn lines(pane: Pane) -> Vec<(&'static str, &'static str)> {
+    let everywhere = |binding: &&Binding| binding.panes.len() == Pane::ALL.len();
+    let line = |binding: &Binding| (binding.name, binding.help);
+    let here = KEYS
+        .iter()
+        .filter(|binding| binding.panes.contains(&pane) && !everywhere(binding));
+    let mut lines: Vec<_> = here.map(line).collect();
+    lines.push(("", ""));
+    lines.extend(KEYS.iter().filter(everywhere).map(line));
+    lines.push(("", ""));
+    lines.extend(SIGNS);
+    lines
+}
+
 pub fn render(app: &App, top: usize, area: Rect, buf: &mut Buffer) {
-    let inside = heading(buf, area, "help", "↓ more   Esc back", app.theme, true);
-    let keys = KEYS.iter().map(|binding| (binding.name, binding.help));
-    let lines = keys.chain([("", "")]).chain(SIGNS.iter().copied());
-    for ((sign, meaning), y) in lines.skip(top).zip(inside.y..inside.bottom()) {
+    let name = format!("keys of the pane {}", app.focus.word());
+    let inside = heading(buf, area, &name, "↓ more   Esc back", app.theme, true);
+    for ((sign, meaning), y) in lines(app.focus)
+        .into_iter()
+        .skip(top)
+        .zip(inside.y..inside.bottom())
+    {
         put(
             buf,
             (inside.x + 3, y),
@@ -42,8 +64,8 @@ pub fn render(app: &App, top: usize, area: Rect, buf: &mut Buffer) {
 }
 
 /// How many lines it takes to show all, with the heading.
-pub fn height() -> usize {
-    KEYS.len() + 1 + SIGNS.len() + 1
+pub fn height(pane: Pane) -> usize {
+    lines(pane).len() + 1
 }
 
 #[cfg(test)]

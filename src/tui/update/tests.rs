@@ -1,7 +1,9 @@
 use super::*;
+use crate::tui::app::Pane;
 use crate::tui::fixture::{Bench, LARGE, SMALL, messages};
 use std::path::{Path, PathBuf};
 use wscope::model::{EventId, EventKind, Kind, Ws};
+use wscope::sink::Level;
 
 fn capture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -98,7 +100,7 @@ fn an_answer_that_comes_too_late_is_dropped() {
 fn one_job_for_each_selection() {
     let mut bench = Bench::new("tour.pcapng", SMALL);
     let before = bench.app.generation;
-    bench.press("\tn?<z");
+    bench.press("\t]?<z");
     assert_eq!(bench.app.generation, before + 1);
 }
 

@@ -25,10 +25,10 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let focused = app.focus == Pane::Timeline;
     let (name, notes) = match app.track() {
-        Some(track) => (name(track), notes(app.timeline.level)),
-        None => ("timeline".into(), ""),
+        Some(track) => (name(track), notes(app)),
+        None => ("timeline".into(), String::new()),
     };
-    let inside = heading(buf, area, &name, notes, app.theme, focused);
+    let inside = heading(buf, area, &name, &notes, app.theme, focused);
     match app.track() {
         Some(track) => ladder(app, track, inside, buf),
         None => empty(app, inside, buf),
@@ -42,11 +42,18 @@ fn name(track: &Track) -> String {
         .into()
 }
 
-fn notes(level: Level) -> &'static str {
-    match level {
+fn notes(app: &App) -> String {
+    let level = match app.timeline.level {
         Level::Messages => "messages only",
         Level::Frames => "messages, frames",
         Level::Tcp => "messages, frames, TCP",
+        Level::Acks if app.asked_close_up.is_some() => "reading every ACK …",
+        Level::Acks => "messages, frames, TCP, every ACK",
+    };
+    match &app.filter {
+        None => level.into(),
+        Some(filter) if filter.done => format!("filtered, {level}"),
+        Some(filter) => format!("filtering {} %, {level}", filter.percent),
     }
 }
 
@@ -54,6 +61,12 @@ fn empty(app: &App, area: Rect, buf: &mut Buffer) {
     let text = match app.load.done {
         true => format!("No TCP connection in {} packets.", app.packets()),
         false => "Reading …".into(),
+    };
+    let text = match &app.filter {
+        Some(filter) if filter.done => {
+            "Nothing passes the filter; & changes it, Esc takes it off.".into()
+        }
+        _ => text,
     };
     put(
         buf,
@@ -104,6 +117,9 @@ fn ladder(app: &App, track: &Track, area: Rect, buf: &mut Buffer) {
         .and_then(|at| state.rows().get(at))
         .map(|row| row.target());
     let mut first = true;
+    if state.rows().is_empty() && app.filter.is_some() {
+        empty(app, area, buf);
+    }
     for (row, y) in state
         .rows()
         .iter()
@@ -230,8 +246,14 @@ fn line(app: &App, drawn: Drawn<'_>, line: Line, area: Rect, buf: &mut Buffer) {
             app.theme.dim(),
         );
     }
-    let text = label(&event, &track.flow, track.preview(line));
+    let text = label(&event, &track.flow, app.preview(track, line).unwrap_or("…"));
     arrow(app, &event, &text, columns, area.y, buf);
+    let at = app.connections.selected;
+    if app.notes.marks.contains_key(&event.id) {
+        put(buf, (area.x, area.y), area.right(), "◆", app.theme.warn());
+    } else if app.found(at, line) {
+        put(buf, (area.x, area.y), area.right(), "●", app.theme.good());
+    }
     if app.timeline.selected == Some(line) {
         put(buf, (area.x, area.y), area.right(), "▸", app.theme.plain());
         buf.set_style(area, app.theme.selected(app.focus == Pane::Timeline));
@@ -293,7 +315,7 @@ impl Stroke {
 }
 
 /// An event in one line; `preview` is the beginning of its payload.
-fn label(event: &Event, flow: &Flow, preview: &str) -> String {
+pub fn label(event: &Event, flow: &Flow, preview: &str) -> String {
     match &event.kind {
         EventKind::Ws(Ws::Message(message)) => message_label(message, preview),
         // The ends stand above the ladder.

@@ -2,7 +2,7 @@
 
 mod ladder;
 
-pub use ladder::render;
+pub use ladder::{label, render};
 
 use std::collections::HashMap;
 use wscope::model::Timestamp;
@@ -18,13 +18,24 @@ pub struct State {
     pub clock: Clock,
     pub selected: Option<Line>,
     pub top: usize,
-    /// The connection whose lines these are, and how they were folded.
-    of: Option<(usize, Level)>,
+    /// Whose lines these are.
+    of: Option<Shown>,
     rows: Vec<Row>,
     /// Lines before this one have been looked at.
     seen: Line,
     /// What was selected on the connections that were looked at before.
     places: HashMap<usize, Line>,
+}
+
+/// The connection that is shown, how it is folded, and what of it is kept from sight.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shown {
+    pub at: usize,
+    pub level: Level,
+    /// With every acknowledgement: its lines are numbered otherwise.
+    pub close_up: bool,
+    /// Which answer of which filter; none without one.
+    pub filter: Option<(u64, u64)>,
 }
 
 /// What the column of times tells.
@@ -46,7 +57,7 @@ pub struct Row(u32);
 const QUIET: u32 = 1 << 31;
 
 impl Row {
-    fn line(line: Line) -> Self {
+    pub fn line(line: Line) -> Self {
         Self(line.number())
     }
 
@@ -74,12 +85,12 @@ impl State {
     }
 
     /// Shows this connection: what it already shows stays where it is, what is new comes below.
-    pub fn show(&mut self, at: usize, track: &Track) {
-        if self.of != Some((at, self.level)) {
-            self.begin(at, track);
+    pub fn show(&mut self, shown: Shown, track: &Track, passes: &dyn Fn(Line) -> bool) {
+        if self.of != Some(shown) {
+            self.begin(shown, track, passes);
         }
         if self.seen < track.end() {
-            self.grow(track);
+            self.grow(track, passes);
         }
         if self.selected.is_none() {
             self.selected = self
@@ -91,8 +102,9 @@ impl State {
     }
 
     /// Begins anew, for another connection or another level.
-    fn begin(&mut self, at: usize, track: &Track) {
-        let before = self.of.map(|(of, _)| of);
+    fn begin(&mut self, shown: Shown, track: &Track, passes: &dyn Fn(Line) -> bool) {
+        let before = self.of.map(|of| of.at);
+        let at = shown.at;
         let offset = self.position().saturating_sub(self.top);
         if let (Some(of), Some(selected)) = (before, self.selected)
             && of != at
@@ -100,20 +112,31 @@ impl State {
             self.places.insert(of, selected);
             self.selected = self.places.get(&at).copied();
         }
-        self.of = Some((at, self.level));
+        self.of = Some(shown);
         self.rows.clear();
         self.seen = Line::FIRST;
         self.top = 0;
-        self.grow(track);
+        self.grow(track, passes);
         if let Some(selected) = self.selected {
             self.selected = self.nearest(selected);
             self.top = self.position().saturating_sub(offset);
         }
     }
 
-    fn grow(&mut self, track: &Track) {
+    /// Goes to a line, of whichever connection will be shown.
+    pub fn go(&mut self, at: usize, line: Line) {
+        self.places.insert(at, line);
+        if self.of.is_none_or(|of| of.at == at) {
+            self.selected = Some(line);
+        }
+    }
+
+    fn grow(&mut self, track: &Track, passes: &dyn Fn(Line) -> bool) {
         let mut last = self.rows.last().map(|row| track.time(row.target()));
         for line in track.lines(self.seen, self.level) {
+            if !passes(line) {
+                continue;
+            }
             let time = track.time(line);
             if last.is_some_and(|last| time.since(last) >= SILENCE) {
                 self.rows.push(Row::silence_before(line));

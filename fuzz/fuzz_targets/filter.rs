@@ -1,0 +1,4 @@
+//! See `src/filter.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wscope_fuzz::filter::run(bytes));

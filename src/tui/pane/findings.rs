@@ -1,0 +1,172 @@
+//! All findings of the capture, worst first.
+
+use crate::tui::app::App;
+use crate::tui::canvas::{count, heading, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use wscope::model::{Event, EventKind, Finding, Severity, Verdict};
+use wscope::sink::{Escaped, Index};
+
+/// Findings that are listed at most.
+const MOST: usize = 20_000;
+
+#[derive(Debug, Default)]
+pub struct State {
+    /// Each with the place of its connection.
+    pub list: Vec<(usize, Box<Event>)>,
+    pub at: usize,
+    pub top: usize,
+}
+
+impl State {
+    /// What was found so far: worst first, then as it came.
+    pub fn new(index: &Index) -> Self {
+        let mut list: Vec<_> = index
+            .tracks()
+            .iter()
+            .enumerate()
+            .flat_map(|(at, track)| track.rare().map(move |event| (at, event)))
+            .filter(|(_, event)| finding(event).is_some_and(|it| it.verdict == Verdict::Fail))
+            .take(MOST)
+            .map(|(at, event)| (at, Box::new(event.clone())))
+            .collect();
+        list.sort_by_key(|(_, event)| {
+            let severity = finding(event).map_or(Severity::Note, |it| it.severity);
+            (std::cmp::Reverse(severity), event.id)
+        });
+        Self {
+            list,
+            at: 0,
+            top: 0,
+        }
+    }
+
+    pub fn step(&mut self, by: isize, height: usize) {
+        let last = self.list.len().saturating_sub(1);
+        self.at = self.at.saturating_add_signed(by).min(last);
+        let height = height.saturating_sub(DETAIL.into()).max(1);
+        self.top = self
+            .top
+            .min(self.at)
+            .max((self.at + 1).saturating_sub(height));
+    }
+}
+
+pub fn finding(event: &Event) -> Option<&Finding> {
+    match &event.kind {
+        EventKind::Finding(finding) => Some(finding),
+        _ => None,
+    }
+}
+
+/// Rows that the selected finding has for itself.
+const DETAIL: u16 = 7;
+
+pub fn render(app: &App, state: &State, area: Rect, buf: &mut Buffer) {
+    let name = count(state.list.len() as u64, "finding");
+    let inside = heading(
+        buf,
+        area,
+        &name,
+        "Enter go there   Esc back",
+        app.theme,
+        true,
+    );
+    if state.list.is_empty() {
+        let text = if app.load.done {
+            "Nobody broke a rule that wscope could judge."
+        } else {
+            "None so far."
+        };
+        put(
+            buf,
+            (inside.x + 2, inside.y + 1),
+            inside.right(),
+            text,
+            app.theme.dim(),
+        );
+        return;
+    }
+    let list = inside.height.saturating_sub(DETAIL);
+    for ((at, (_, event)), y) in state
+        .list
+        .iter()
+        .enumerate()
+        .skip(state.top)
+        .zip(inside.y..inside.y + list)
+    {
+        let Some(finding) = finding(event) else {
+            continue;
+        };
+        let style = app.theme.severity(finding.severity);
+        let line = format!(
+            "{:<7} #{:<4} {:<6} {:<28} {}",
+            finding.severity.word(),
+            event.conn.to_string(),
+            finding.side.sender(),
+            finding.rule,
+            Escaped(&finding.text),
+        );
+        put(buf, (inside.x + 2, y), inside.right(), &line, style);
+        if at == state.at {
+            put(buf, (inside.x, y), inside.right(), "▸", app.theme.plain());
+            buf.set_style(
+                Rect {
+                    y,
+                    height: 1,
+                    ..inside
+                },
+                app.theme.selected(true),
+            );
+        }
+    }
+    let Some(finding) = state
+        .list
+        .get(state.at)
+        .and_then(|(_, event)| finding(event))
+    else {
+        return;
+    };
+    let below = Rect {
+        y: inside.y + list,
+        height: inside.height - list,
+        ..inside
+    };
+    let text = heading(
+        buf,
+        below,
+        &format!("{}, {}", finding.rule, finding.section),
+        "",
+        app.theme,
+        false,
+    );
+    let lines = [&finding.text, "usual cause:", finding.cause].join("\n");
+    let wrapped = lines.lines().flat_map(|line| {
+        wrap(
+            &Escaped(line).to_string(),
+            usize::from(text.width).saturating_sub(4),
+        )
+    });
+    for (line, y) in wrapped.zip(text.y..text.bottom()) {
+        put(buf, (text.x + 2, y), text.right(), &line, app.theme.plain());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::fixture::{Bench, LARGE, SMALL};
+    use insta::assert_snapshot;
+
+    #[test]
+    fn violations_on_a_small_screen() {
+        let mut bench = Bench::new("violations.pcapng", SMALL);
+        assert_snapshot!(bench.press("Fjj").screen());
+    }
+
+    #[test]
+    fn violations_on_a_large_screen_and_where_they_lead() {
+        let mut bench = Bench::new("violations.pcapng", LARGE);
+        let list = bench.press("Fj").screen();
+        assert_snapshot!(format!("{list}\n{}", bench.press("\n").screen()));
+    }
+}

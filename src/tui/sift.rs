@@ -1,0 +1,251 @@
+//! Looking through the whole capture: what a filter shows, what a search finds.
+
+use memchr::memmem;
+use regex::bytes::{Regex, RegexBuilder};
+use std::collections::HashMap;
+use wscope::field::{Filter, View};
+use wscope::model::{ConnId, EventId, EventKind, Http, Loan};
+use wscope::sink::{Index, Line, summary};
+
+/// What is looked for.
+#[derive(Clone, Debug)]
+pub enum Needle {
+    Filter(Filter),
+    Search(Pattern),
+}
+
+/// What `/` searches for.
+#[derive(Clone, Debug)]
+pub enum Pattern {
+    Regex(Regex),
+    Bytes(Vec<u8>),
+}
+
+impl Pattern {
+    /// `text`, `re:REGEX` or `hex:81 7e`; case does not matter.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let regex = |source: &str| {
+            RegexBuilder::new(source)
+                .case_insensitive(true)
+                .size_limit(1 << 20)
+                .build()
+                .map(Self::Regex)
+                .map_err(|error| {
+                    let text = error.to_string();
+                    let last = text.lines().last().unwrap_or_default();
+                    format!("not a regular expression: {last}")
+                })
+        };
+        if let Some(source) = text.strip_prefix("re:") {
+            return regex(source);
+        }
+        if let Some(digits) = text.strip_prefix("hex:") {
+            let digits: Option<Vec<u8>> = digits
+                .chars()
+                .filter(|c| !matches!(c, ' ' | ':'))
+                .map(|c| c.to_digit(16).map(|digit| digit as u8))
+                .collect();
+            return match digits.as_deref().map(<[u8]>::as_chunks::<2>) {
+                Some((pairs, [])) if !pairs.is_empty() => Ok(Self::Bytes(
+                    pairs.iter().map(|[high, low]| high << 4 | low).collect(),
+                )),
+                _ => Err("write pairs of hexadecimal digits, such as hex:81 7e".into()),
+            };
+        }
+        if text.is_empty() {
+            return Err("nothing to search for".into());
+        }
+        regex(&regex::escape(text))
+    }
+
+    fn is_in(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Regex(regex) => regex.is_match(bytes),
+            Self::Bytes(needle) => memmem::find(bytes, needle).is_some(),
+        }
+    }
+}
+
+impl Needle {
+    /// Whether this event is meant.
+    pub fn hits(&self, view: &View<'_>) -> bool {
+        match self {
+            Self::Filter(filter) => filter.passes(view),
+            Self::Search(pattern) => found(pattern, view),
+        }
+    }
+}
+
+fn found(pattern: &Pattern, view: &View<'_>) -> bool {
+    let View {
+        event, flow, loan, ..
+    } = *view;
+    match &event.kind {
+        EventKind::Ws(wscope::model::Ws::Message(_)) => pattern.is_in(loan.bytes),
+        EventKind::Ws(wscope::model::Ws::Frame(_)) => false,
+        EventKind::Http(http) => {
+            let headers = match http {
+                Http::Request(request) => &request.headers,
+                Http::Response(response) => &response.headers,
+            };
+            pattern.is_in(summary(event, flow, Loan::default()).as_bytes())
+                || headers
+                    .iter()
+                    .any(|header| pattern.is_in(&[&header.name[..], b": ", &header.value].concat()))
+        }
+        _ => pattern.is_in(summary(event, flow, Loan::default()).as_bytes()),
+    }
+}
+
+/// Lines that were found, by place of their connection: a bit for each.
+#[derive(Debug, Default)]
+pub struct Hits {
+    tracks: HashMap<usize, Vec<u64>>,
+    pub count: u64,
+    /// Changes whenever anything was added.
+    pub version: u64,
+}
+
+impl Hits {
+    pub fn has(&self, track: usize, line: Line) -> bool {
+        let number = line.number() as usize;
+        self.tracks
+            .get(&track)
+            .and_then(|bits| bits.get(number / 64))
+            .is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// Whether anything was found on a connection.
+    pub fn any(&self, track: usize) -> bool {
+        self.tracks.contains_key(&track)
+    }
+
+    /// Takes what was found; answers with what the index does not have yet.
+    pub fn take(&mut self, index: &Index, found: Vec<(ConnId, EventId)>) -> Vec<(ConnId, EventId)> {
+        let mut later = Vec::new();
+        for (conn, id) in found {
+            let place = index.place(conn);
+            let line = place.and_then(|at| {
+                let track = &index.tracks()[at];
+                let line = track.find(id)?;
+                (track.id(line) == Some(id)).then_some((at, line))
+            });
+            match line {
+                Some((at, line)) => self.set(at, line),
+                None => later.push((conn, id)),
+            }
+        }
+        self.version += 1;
+        later
+    }
+
+    fn set(&mut self, track: usize, line: Line) {
+        let bits = self.tracks.entry(track).or_default();
+        let number = line.number() as usize;
+        if bits.len() <= number / 64 {
+            bits.resize(number / 64 + 1, 0);
+        }
+        let bit = 1 << (number % 64);
+        self.count += u64::from(bits[number / 64] & bit == 0);
+        bits[number / 64] |= bit;
+    }
+
+    /// The next hit after a place in the given order of connections, round and round; before it where not `forward`.
+    pub fn next(
+        &self,
+        order: &[usize],
+        (track, line): (usize, Option<Line>),
+        forward: bool,
+    ) -> Option<(usize, Line)> {
+        let at = order.iter().position(|&it| it == track).unwrap_or(0);
+        let count = order.len();
+        for step in 0..=count {
+            let by = if forward {
+                step
+            } else {
+                count - step % count.max(1)
+            };
+            let track = *order.get((at + by) % count.max(1))?;
+            let from = if step == 0 { line } else { None };
+            let last_round = step == count;
+            let found = match forward {
+                true => self.after(track, from),
+                false => self.before(track, from),
+            };
+            if found.is_some() || last_round {
+                return found.map(|line| (track, line));
+            }
+        }
+        None
+    }
+
+    fn after(&self, track: usize, line: Option<Line>) -> Option<Line> {
+        let bits = self.tracks.get(&track)?;
+        let from = line.map_or(0, |line| line.number() as usize + 1);
+        (from / 64..bits.len()).find_map(|at| {
+            let mask = if at == from / 64 {
+                u64::MAX << (from % 64)
+            } else {
+                u64::MAX
+            };
+            let word = bits[at] & mask;
+            (word != 0).then(|| Line::from_number((at * 64) as u32 + word.trailing_zeros()))
+        })
+    }
+
+    fn before(&self, track: usize, line: Option<Line>) -> Option<Line> {
+        let bits = self.tracks.get(&track)?;
+        let end = line.map_or(bits.len() * 64, |line| line.number() as usize);
+        (0..=end / 64).rev().find_map(|at| {
+            let mask = if at == end / 64 {
+                (1_u64 << (end % 64)) - 1
+            } else {
+                u64::MAX
+            };
+            let word = bits.get(at)? & mask;
+            (word != 0).then(|| Line::from_number((at * 64) as u32 + 63 - word.leading_zeros()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_are_found_forwards_and_backwards() {
+        let mut hits = Hits::default();
+        let line = Line::from_number;
+        for (track, at) in [(0, 3), (0, 64), (0, 200), (2, 1)] {
+            hits.set(track, line(at));
+        }
+        let order = [0, 1, 2];
+        let mut place = (0, None);
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            let (track, at) = hits.next(&order, place, true).unwrap();
+            seen.push((track, at.number()));
+            place = (track, Some(at));
+        }
+        assert_eq!(seen, [(0, 3), (0, 64), (0, 200), (2, 1), (0, 3)]);
+        let mut back = Vec::new();
+        for _ in 0..4 {
+            let (track, at) = hits.next(&order, place, false).unwrap();
+            back.push((track, at.number()));
+            place = (track, Some(at));
+        }
+        assert_eq!(back, [(2, 1), (0, 200), (0, 64), (0, 3)]);
+        assert_eq!(hits.count, 4);
+    }
+
+    #[test]
+    fn a_pattern_is_text_a_regular_expression_or_bytes() {
+        let hit = |pattern: &str, bytes: &[u8]| Pattern::new(pattern).unwrap().is_in(bytes);
+        assert!(hit("pri.e", b"a PRI.E") && !hit("pri.e", b"price"));
+        assert!(hit("re:pri.e", b"Price"));
+        assert!(hit("hex:81 7e", b"x\x81\x7e") && !hit("hex:817e", b"817e"));
+        for wrong in ["", "re:(", "hex:8", "hex:xy"] {
+            assert!(Pattern::new(wrong).is_err(), "{wrong}");
+        }
+    }
+}

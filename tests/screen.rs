@@ -1,0 +1,195 @@
+//! The screen in a real terminal: start, resize, suspend, quit, signals, a panic. Needs tmux.
+#![cfg(all(unix, feature = "app"))]
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// A tmux server of its own, with a shell in 80 by 24.
+struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    /// None where there is no tmux: then a test cannot tell.
+    fn open(name: &str) -> Option<Self> {
+        if Command::new("tmux").arg("-V").output().is_err() {
+            eprintln!("SKIPPED: tmux is not installed, so the screen was not tried in a terminal");
+            assert!(std::env::var_os("WSCOPE_NEED_TMUX").is_none());
+            return None;
+        }
+        let terminal = Self {
+            socket: format!("wscope-{name}-{}", std::process::id()),
+        };
+        let shell = "exec env PS1='ready> ' HISTFILE= LC_ALL=C.UTF-8 WSCOPE_TEST_PANIC=1 bash --norc --noprofile -i";
+        let made = terminal.tmux(&[
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            "80",
+            "-y",
+            "24",
+            shell,
+        ]);
+        assert!(made.status.success(), "{made:?}");
+        terminal.wait("ready>");
+        Some(terminal)
+    }
+
+    fn tmux(&self, args: &[&str]) -> Output {
+        Command::new("tmux")
+            .args(["-L", &self.socket])
+            .args(args)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap()
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        self.tmux(&[&["send-keys"], keys].concat());
+    }
+
+    fn start(&self, args: &str) {
+        self.keys(&[&format!("{} {args}", env!("CARGO_BIN_EXE_wscope")), "Enter"]);
+    }
+
+    fn screen(&self) -> String {
+        String::from_utf8(self.tmux(&["capture-pane", "-p"]).stdout).unwrap()
+    }
+
+    /// Waits until this stands on the screen, and answers with all that does.
+    fn wait(&self, text: &str) -> String {
+        self.until(|screen| screen.contains(text), text)
+    }
+
+    fn until(&self, fine: impl Fn(&str) -> bool, what: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let screen = self.screen();
+            if fine(&screen) {
+                return screen;
+            }
+            assert!(
+                begin.elapsed() < Duration::from_secs(60),
+                "never came: {what}\n{screen}"
+            );
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    /// The shell is there again, on the normal screen, and shows what is typed.
+    fn is_given_back(&self, marker: &str) {
+        let screen = self.wait("ready>");
+        assert!(!screen.contains("Enter open"), "{screen}");
+        let mode = self.tmux(&[
+            "display-message",
+            "-p",
+            "#{alternate_on} #{mouse_any_flag} #{cursor_flag}",
+        ]);
+        assert_eq!(String::from_utf8_lossy(&mode.stdout).trim(), "0 0 1");
+        self.keys(&[&format!("echo {marker}-$((40 + 2))"), "Enter"]);
+        let screen = self.wait(&format!("{marker}-42"));
+        assert!(
+            screen.contains(&format!("echo {marker}-$((40 + 2))")),
+            "no echo:\n{screen}"
+        );
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+const SHOWN: &str = "hello from the browser";
+
+#[test]
+fn start_resize_suspend_and_quit() {
+    let Some(terminal) = Terminal::open("life") else {
+        return;
+    };
+    terminal.start("captures/tour.pcapng");
+    terminal.wait(SHOWN);
+    terminal.tmux(&["resize-window", "-x", "160", "-y", "50"]);
+    let wide = terminal.until(
+        |screen| screen.lines().any(|line| line.chars().count() > 100),
+        "wide",
+    );
+    assert!(wide.contains(SHOWN), "{wide}");
+    terminal.tmux(&["resize-window", "-x", "80", "-y", "24"]);
+    terminal.keys(&["C-z"]);
+    terminal.wait("Stopped");
+    terminal.is_given_back("aside");
+    terminal.keys(&["fg", "Enter"]);
+    terminal.until(
+        |screen| screen.contains(SHOWN) && screen.contains("Enter open"),
+        "back",
+    );
+    terminal.keys(&["q"]);
+    terminal.is_given_back("quit");
+}
+
+#[test]
+fn signals_and_panics_give_the_terminal_back() {
+    let Some(terminal) = Terminal::open("end") else {
+        return;
+    };
+    for signal in ["TERM", "INT", "HUP"] {
+        terminal.keys(&["clear", "Enter"]);
+        terminal.start("captures/tour.pcapng");
+        terminal.wait(SHOWN);
+        let pids = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]);
+        let shell = String::from_utf8_lossy(&pids.stdout).trim().to_owned();
+        let child = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        // Without /proc the key does the same.
+        match child.as_deref().map(str::trim) {
+            Ok(child) if !child.is_empty() => {
+                let kill = Command::new("kill")
+                    .args([&format!("-{signal}"), child])
+                    .status();
+                assert!(kill.unwrap().success());
+            }
+            _ => terminal.keys(&["C-c"]),
+        }
+        terminal.is_given_back(signal);
+    }
+    terminal.keys(&["clear", "Enter"]);
+    terminal.start("captures/tour.pcapng");
+    terminal.wait(SHOWN);
+    terminal.keys(&["F12"]);
+    terminal.wait("asked to");
+    terminal.is_given_back("panic");
+}
+
+#[test]
+fn it_opens_at_an_event_with_a_filter_and_copies() {
+    let Some(terminal) = Terminal::open("at") else {
+        return;
+    };
+    terminal.tmux(&["set", "-g", "set-clipboard", "on"]);
+    assert!(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("captures/tour.pcapng")
+            .exists()
+    );
+    terminal.start("captures/tour.pcapng --ascii --at 17.1 -Y websocket.payload.text");
+    let screen = terminal.until(
+        |screen| {
+            screen.contains("ws.message 17.1")
+                && screen.contains("filtered")
+                && screen.contains("payload, 22 B")
+        },
+        "the event",
+    );
+    assert!(!screen.contains("HTTP GET"), "filtered away:\n{screen}");
+    assert!(screen.is_ascii(), "{screen}");
+    terminal.keys(&["y"]);
+    terminal.wait("22 characters copied");
+    let buffer = terminal.tmux(&["show-buffer"]);
+    assert_eq!(String::from_utf8_lossy(&buffer.stdout), SHOWN);
+    terminal.keys(&["q"]);
+    terminal.is_given_back("quit");
+}
