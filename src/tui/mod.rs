@@ -120,6 +120,7 @@ pub fn run_live(
     let size = screen.terminal.size()?;
     let mut app = App::new(live.name.clone(), opening.theme, size);
     app.live = Some(app::Live::new(history.clone()));
+    app.index = wscope::sink::Index::with_limit(ROWS);
     let mut first = Vec::new();
     if let Some(filter) = &source.captures.display {
         update::filter(&mut app, &filter.to_string(), &mut first);
@@ -146,6 +147,10 @@ pub fn run_live(
     shown?;
     Ok(app.load.errors)
 }
+
+/// Bytes of rows that a live screen keeps.
+#[cfg(unix)]
+const ROWS: usize = 256 << 20;
 
 /// How long files may take to be written to their end.
 #[cfg(unix)]

@@ -3,6 +3,7 @@
 //! Needs root, `ip`, and Python's `websockets`; what is missing is said, and with `WSCOPE_NEED_LIVE`
 //! it is a failure.
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stderr)] // What is skipped, and what was measured, is said.
 
 mod lab;
 

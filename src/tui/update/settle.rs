@@ -47,6 +47,7 @@ pub fn show(app: &mut App) {
         let shown = Shown {
             at,
             level: timeline.level,
+            forgotten: track.forgotten(),
             close_up: app
                 .index
                 .tracks()

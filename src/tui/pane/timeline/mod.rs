@@ -32,6 +32,8 @@ pub struct State {
 pub struct Shown {
     pub at: usize,
     pub level: Level,
+    /// Rows at the beginning that were forgotten.
+    pub forgotten: usize,
     /// With every acknowledgement: its lines are numbered otherwise.
     pub close_up: bool,
     /// Which answer of which filter; none without one.
