@@ -140,6 +140,8 @@ pub enum What {
     Decrypt,
     /// IP fragments that never made a whole packet.
     Fragment,
+    /// Whoever captured has dropped packets, of whichever connection.
+    Dropped,
 }
 
 impl What {
@@ -159,6 +161,7 @@ impl What {
             Self::Late => "late",
             Self::Decrypt => "decrypt",
             Self::Fragment => "fragment",
+            Self::Dropped => "dropped",
         }
     }
 }

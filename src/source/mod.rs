@@ -13,6 +13,8 @@
 #[cfg(feature = "live")]
 mod bpf;
 mod clock;
+#[cfg(all(feature = "live", unix))]
+mod device;
 mod file;
 mod keylog;
 mod look;
@@ -20,6 +22,9 @@ mod notes;
 mod pcap;
 mod pcapng;
 mod reread;
+mod rotate;
+#[cfg(unix)]
+mod spool;
 mod unpack;
 mod window;
 mod write;
@@ -29,10 +34,15 @@ mod tests;
 
 #[cfg(feature = "live")]
 pub use bpf::Filter;
+#[cfg(all(feature = "live", unix))]
+pub use device::{Device, Sniffer};
 pub use file::{Capture, Progress};
 pub use keylog::{BadKey, KeyLog, KeysRead};
-pub use notes::{Interface, Secrets};
+pub use notes::{Drops, Interface, Secrets};
 pub use reread::{Mark, Marks};
+pub use rotate::{Rotation, Turn};
+#[cfg(unix)]
+pub use spool::{History, Spool, SpoolReader};
 pub use write::{ByteOrder, PcapWriter, PcapngWriter, Resolution};
 
 /// Bytes that one block or record may have.
