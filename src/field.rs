@@ -11,7 +11,8 @@ pub use registry::{Datum, FIELDS, Field, Type, View, find, nearest};
 
 use crate::model::{
     Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Finding, Frame, Header, Http, Insight,
-    InsightKind, Kind, Loan, Message, Note, Open, PacketNo, Refused, Remark, Rest, Syn, Tcp, Ws,
+    InsightKind, Kind, Loan, Message, Note, Open, PacketNo, Refused, Remark, Rest, Syn, Tcp, Tls,
+    TlsCounts, Ws,
 };
 use std::ops::Range;
 
@@ -28,6 +29,8 @@ pub enum Value<'a> {
     Bool(bool),
     /// A masking key or the like, written in hexadecimal digits.
     Hex(u32),
+    /// Bytes, written in hexadecimal digits.
+    Digits(&'a [u8]),
     /// Bytes, written in base64.
     Base64(&'a [u8]),
     /// Texts.
@@ -50,6 +53,7 @@ pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Valu
     match &event.kind {
         EventKind::Tcp(tcp) => visit_tcp(event, tcp, f),
         EventKind::Http(http) => visit_http(http, f),
+        EventKind::Tls(tls) => visit_tls(tls, f),
         EventKind::Ws(Ws::Open(open)) => visit_open(open, f),
         EventKind::Ws(Ws::Refused(refused)) => visit_refused(refused, f),
         EventKind::Ws(Ws::Frame(frame)) => visit_frame(event, frame, f),
@@ -63,6 +67,105 @@ pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Valu
         }
         EventKind::Finding(finding) => visit_finding(event, finding, f),
         EventKind::Insight(insight) => visit_insight(insight, f),
+    }
+}
+
+fn visit_tls(tls: &Tls, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    match tls {
+        Tls::Hello(hello) => {
+            f("version", Value::Text(&hello.version));
+            let lists = [
+                ("versions", &hello.versions),
+                ("ciphers", &hello.ciphers),
+                ("alpn", &hello.alpn),
+                ("groups", &hello.groups),
+            ];
+            if let Some(name) = &hello.server_name {
+                f("server_name", Value::Text(name));
+            }
+            for (name, list) in lists {
+                if !list.is_empty() {
+                    f(name, Value::Texts(list));
+                }
+            }
+            f("random", Value::Digits(&hello.random));
+            f("resumption", Value::Bool(hello.resumption));
+            if hello.early_data {
+                f("early_data", Value::Bool(true));
+            }
+            if hello.retry {
+                f("retry", Value::Bool(true));
+            }
+        }
+        Tls::Certificate(certificate) => {
+            if let Some(subject) = &certificate.subject {
+                f("subject", Value::Text(subject));
+            }
+            f("names", Value::Texts(&certificate.names));
+            f("chain", Value::Number(certificate.chain));
+        }
+        Tls::Alert(alert) => {
+            f("level", Value::Number(alert.level.into()));
+            f("code", Value::Number(alert.code.into()));
+            f("name", Value::Text(alert.name));
+        }
+        Tls::Inside(inside) => {
+            f("state", Value::Text(inside.state.word()));
+            if let Some(version) = &inside.version {
+                f("version", Value::Text(version));
+            }
+            if let Some(cipher) = inside.cipher {
+                f("cipher", Value::Text(cipher));
+            }
+            if let Some(alpn) = &inside.alpn {
+                f("protocol", Value::Text(alpn));
+            }
+            f("text", Value::Text(&inside.text));
+        }
+        Tls::Close(close) => {
+            let names: [[&'static str; 7]; 2] = [
+                [
+                    "records_c2s",
+                    "bytes_c2s",
+                    "handshake_c2s",
+                    "data_c2s",
+                    "around_c2s",
+                    "sealed_c2s",
+                    "close_notify_c2s",
+                ],
+                [
+                    "records_s2c",
+                    "bytes_s2c",
+                    "handshake_s2c",
+                    "data_s2c",
+                    "around_s2c",
+                    "sealed_s2c",
+                    "close_notify_s2c",
+                ],
+            ];
+            for (names, counts) in names.iter().zip(&close.sides) {
+                let TlsCounts {
+                    records,
+                    bytes,
+                    handshake,
+                    data,
+                    around,
+                    sealed,
+                    close_notify,
+                } = *counts;
+                let [.., last] = names;
+                for (name, count) in names
+                    .iter()
+                    .zip([records, bytes, handshake, data, around, sealed])
+                {
+                    f(name, Value::Number(count));
+                }
+                f(last, Value::Bool(close_notify));
+            }
+            if let Some(why) = &close.websocket_likely {
+                f("websocket_likely", Value::Text(why));
+            }
+        }
     }
 }
 

@@ -348,6 +348,52 @@ fn the_help_is_what_the_readme_says() {
 }
 
 #[test]
+fn a_capture_that_carries_its_keys_opens_anywhere_and_one_without_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (with, without) = (path("with.pcapng"), path("without.pcapng"));
+    let tls = "captures/tls13.pcapng";
+    for (file, more) in [(&with, &["--embed-keys"][..]), (&without, &[])] {
+        let args = [&["print", tls, "-w", file], more].concat();
+        assert_eq!(wscope(&args).status.code(), Some(0));
+    }
+    let messages = |file: &str| {
+        let output = wscope(&["print", "--json", "--events", "ws.message", file]);
+        lines(&output).len()
+    };
+    assert_eq!(messages(&with), messages(tls));
+    assert_eq!(messages(&without), 0);
+    let keys = text(&wscope(&["keys", &with]).stdout);
+    assert!(keys.contains("6 TLS connections, 6 of them open"), "{keys}");
+    let keys = text(&wscope(&["keys", &without]).stdout);
+    assert!(keys.contains("6 TLS connections, 0 of them open"), "{keys}");
+    assert!(keys.contains("client random"), "{keys}");
+    let over = wscope(&["print", tls, "-w", tls]);
+    assert_eq!(over.status.code(), Some(2), "a capture is not overwritten");
+}
+
+#[test]
+fn a_bad_key_log_is_named_and_only_a_missing_one_stops_the_run() {
+    let mut log = tempfile::NamedTempFile::new().unwrap();
+    writeln!(log, "# fine\nCLIENT_RANDOM 00 11").unwrap();
+    let log = log.path().to_str().unwrap();
+    let output = wscope(&["print", "--keylog", log, "captures/tls13.pcapng"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("line 2") && said.contains("client random"),
+        "{said}"
+    );
+    let missing = wscope(&[
+        "stats",
+        "--keylog",
+        "/no/such/file",
+        "captures/tls13.pcapng",
+    ]);
+    assert_eq!(missing.status.code(), Some(2));
+}
+
+#[test]
 fn an_event_keeps_its_id_whatever_else_is_shown() {
     let ids = |args: &[&str], kinds: &[&str]| -> Vec<String> {
         let output = text(&wscope(args).stdout);

@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::path::Path;
 use wscope::engine::Engine;
 use wscope::model::{
-    Endpoint, Event, EventKind, Flow, Kind, Limits, Link, Loan, Packet, PacketNo, Sink, Timestamp,
-    Want, Ws,
+    Config, Endpoint, Event, EventKind, Flow, Keys, Kind, Link, Loan, Packet, PacketNo, Sink,
+    Timestamp, Want, Ws,
 };
 use wscope::source::Capture;
 
@@ -64,8 +64,11 @@ impl Messages {
     }
 }
 
-fn packets(path: &Path) -> Vec<Kept> {
+/// The packets of a capture, and the secrets that it carries.
+fn packets(path: &Path) -> (Vec<Kept>, Keys) {
     let mut capture = Capture::open([path]).unwrap();
+    let keys = Keys::default();
+    capture.set_keys(keys.clone());
     let mut packets = Vec::new();
     while let Some(Packet {
         time,
@@ -82,12 +85,18 @@ fn packets(path: &Path) -> Vec<Kept> {
             data: data.to_vec(),
         });
     }
-    packets
+    (packets, keys)
 }
 
-fn messages<'a>(packets: impl Iterator<Item = &'a Kept>) -> Messages {
+fn messages<'a>(packets: impl Iterator<Item = &'a Kept>, keys: &Keys) -> Messages {
     let mut messages = Messages::default();
-    let mut engine = Engine::new(Limits::default(), messages.want());
+    let mut engine = Engine::new(
+        Config {
+            keys: keys.clone(),
+            ..Config::default()
+        },
+        messages.want(),
+    );
     let mut no = PacketNo::FIRST;
     for kept in packets {
         let &Kept {
@@ -171,13 +180,13 @@ impl Random {
     }
 }
 
-fn each(check: impl Fn(&str, &[Kept], &Messages) -> Vec<String>) {
+fn each(check: impl Fn(&str, &[Kept], &Keys, &Messages) -> Vec<String>) {
     let mut wrong = Vec::new();
     for path in captures() {
-        let packets = packets(&path);
-        let truth = messages(packets.iter());
+        let (packets, keys) = packets(&path);
+        let truth = messages(packets.iter(), &keys);
         let name = path.file_name().unwrap().to_str().unwrap();
-        wrong.extend(check(name, &packets, &truth));
+        wrong.extend(check(name, &packets, &keys, &truth));
     }
     let count = wrong.len();
     wrong.truncate(20);
@@ -190,12 +199,12 @@ fn each(check: impl Fn(&str, &[Kept], &Messages) -> Vec<String>) {
 
 #[test]
 fn a_capture_that_begins_late_invents_nothing() {
-    each(|name, packets, truth| {
+    each(|name, packets, keys, truth| {
         let step = packets.len() / 24 + 1;
         (0..packets.len())
             .step_by(step)
             .filter_map(|from| {
-                let found = messages(packets[from..].iter());
+                let found = messages(packets[from..].iter(), keys);
                 Some(format!(
                     "{name} from packet {}: {}",
                     from + 1,
@@ -208,7 +217,7 @@ fn a_capture_that_begins_late_invents_nothing() {
 
 #[test]
 fn lost_packets_only_make_bytes_unknown() {
-    each(|name, packets, truth| {
+    each(|name, packets, keys, truth| {
         let mut random = Random(0x2545_f491_4f6c_dd1d);
         (0..24)
             .filter_map(|round| {
@@ -219,7 +228,7 @@ fn lost_packets_only_make_bytes_unknown() {
                     lost.extend((!keep).then_some(at + 1));
                     keep
                 });
-                let found = messages(kept.map(|(_, kept)| kept));
+                let found = messages(kept.map(|(_, kept)| kept), keys);
                 Some(format!(
                     "{name} without {lost:?}: {}",
                     invented(&found, truth)?
@@ -231,7 +240,7 @@ fn lost_packets_only_make_bytes_unknown() {
 
 #[test]
 fn packets_cut_short_only_make_bytes_unknown() {
-    each(|name, packets, truth| {
+    each(|name, packets, keys, truth| {
         [80, 120, 300, 1000]
             .into_iter()
             .filter_map(|snaplen| {
@@ -242,7 +251,7 @@ fn packets_cut_short_only_make_bytes_unknown() {
                         ..*kept
                     })
                     .collect();
-                let found = messages(cut.iter());
+                let found = messages(cut.iter(), keys);
                 Some(format!(
                     "{name} cut at {snaplen}: {}",
                     invented(&found, truth)?
@@ -256,10 +265,10 @@ fn packets_cut_short_only_make_bytes_unknown() {
 fn other_protocols_are_never_taken_for_websocket() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
     for name in ["other.pcapng", "polling.pcapng", "databases.pcapng"] {
-        let packets = packets(&folder.join(name));
+        let (packets, keys) = packets(&folder.join(name));
         for from in 0..packets.len() {
             assert_eq!(
-                messages(packets[from..].iter()).count(),
+                messages(packets[from..].iter(), &keys).count(),
                 0,
                 "{name} from packet {}",
                 from + 1

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import time
 import traceback
@@ -938,6 +939,188 @@ def mqtt(lab):
             *send(binary(b"\x30\x0b\x00\x04newshello")), ["recv", 3],
             *send(binary(b"\x30\xac\x02\x00\x04news" + b"m" * 294)), ["recv", 4],
             *send(binary(b"\xc0\x00")), ["recv", 5], *send(binary(b"\xe0\x00")), CLOSE]})
+
+
+# -- TLS: every capture carries its secrets, as a block of its own ----------
+
+def certificates(lab):
+    """A certificate with an RSA key and one with an EC key, made for this run only."""
+    paths = {}
+    for kind, key in (("rsa", ["rsa:2048"]), ("ec", ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"])):
+        cert, private = (os.path.join(lab.dir, f"{kind}-{name}.pem") for name in ("cert", "key"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", *key, "-nodes", "-keyout", private, "-out", cert, "-days", "30",
+                        "-subj", "/CN=wscope.test", "-addext", "subjectAltName=DNS:wscope.test,IP:127.0.0.1"],
+                       check=True, stderr=subprocess.DEVNULL)
+        paths[kind] = {"cert": cert, "key": private}
+    return paths
+
+
+def embed(lab, keylog):
+    """Put the secrets into the capture, in front of its packets."""
+    out = os.path.join(CAPTURES, lab.name + ".pcapng")
+    bare = os.path.join(lab.dir, "bare.pcapng")
+    shutil.move(out, bare)
+    subprocess.run(["editcap", "--inject-secrets", "tls," + keylog, bare, out], check=True)
+
+
+def tls_talk(n):
+    return [*send(f"connection {n}", CHINESE, noise(700, n)), ["recv", 3], *send(words(18000, n)), ["recv", 4],
+            ["ping", "are you there"], CLOSE]
+
+
+def tls_each(lab, port, kinds):
+    """One connection for each of these (peer, options of both sides, options of the server)."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    with lab.capture(ns, "lo", f"tcp portrange {port}-{port + len(kinds) - 1}"):
+        for n, (peer, options, of_server) in enumerate(kinds):
+            at, server = f"127.0.0.1:{port + n}", {**options, **of_server}
+            lab.server(ns, peer, listen=at, sessions={"*": {"echo": True}}, tls={**paths[server.pop("cert", "rsa")], **server})
+            lab.client(ns, peer, {"dial": at, "uri": f"/echo?c={n + 1}", "steps": tls_talk(n + 1),
+                                  "tls": {**options, "keylog": keylog}})
+    embed(lab, keylog)
+
+
+OLD = ":@SECLEVEL=0"
+
+
+@scenario
+def tls13(lab):
+    """wss in TLS 1.3 (Node, OpenSSL): each cipher suite, and a group that costs another client hello."""
+    tls_each(lab, 9100, [
+        *(("node_ws.mjs", {"ciphers": f"TLS_{cipher}", "minVersion": "TLSv1.3"}, {})
+          for cipher in ("AES_128_GCM_SHA256", "AES_256_GCM_SHA384", "CHACHA20_POLY1305_SHA256",
+                         "AES_128_CCM_SHA256", "AES_128_CCM_8_SHA256")),
+        ("node_ws.mjs", {"minVersion": "TLSv1.3"}, {"ecdhCurve": "secp521r1"})])
+
+
+@scenario
+def tls12(lab):
+    """wss in TLS 1.2 (Python, OpenSSL): GCM, ChaCha20, CCM, CBC with and without encrypt-then-MAC; ECDHE, DHE and RSA."""
+    names = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305", "AES128-GCM-SHA256",
+             "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES256-SHA384", "AES256-SHA256", "AES128-CCM", "AES256-CCM8"]
+    kinds = [("py_websockets.py", {"max": "TLSv1_2", "ciphers": name + OLD}, {}) for name in names]
+    kinds += [("py_websockets.py", {"max": "TLSv1_2", "ciphers": name + OLD, "no_etm": True}, {}) for name in names[4:7]]
+    kinds += [("py_websockets.py", {"max": "TLSv1_2", "ciphers": "ECDHE-ECDSA-AES128-CCM8" + OLD}, {"cert": "ec"})]
+    tls_each(lab, 9110, kinds)
+
+
+@scenario
+def tls10_and_11(lab):
+    """wss in TLS 1.0 and 1.1 (Python, OpenSSL): CBC, with and without encrypt-then-MAC."""
+    tls_each(lab, 9130, [
+        ("py_websockets.py", {"min": version, "max": version, "ciphers": cipher + OLD, "no_etm": no_etm}, {})
+        for version in ("TLSv1", "TLSv1_1") for cipher, no_etm in (("AES128-SHA", True), ("ECDHE-RSA-AES256-SHA", False))])
+
+
+@scenario
+def tls_resumed(lab):
+    """wss resumed (Node): a session ticket in TLS 1.2, a pre-shared key in TLS 1.3, two connections each."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    with lab.capture(ns, "lo", "tcp portrange 9140-9141"):
+        for n, version in enumerate(("TLSv1.2", "TLSv1.3")):
+            at = f"127.0.0.1:{9140 + n}"
+            lab.server(ns, "node_ws.mjs", listen=at, sessions={"*": {"echo": True}}, tls=paths["rsa"])
+            lab.client(ns, "node_ws.mjs", *(
+                {"dial": at, "uri": f"/echo?c={2 * n + m}", "steps": tls_talk(m),
+                 "tls": {"maxVersion": version, "resume": m == 2, "keylog": keylog}} for m in (1, 2)), one_by_one=True)
+    embed(lab, keylog)
+
+
+@scenario
+def tls_browser(lab):
+    """wss from Chromium (BoringSSL) to Python (OpenSSL), with permessage-deflate."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    at, uri = "127.0.0.1:9150", "/echo?c=1"
+    with lab.capture(ns, "lo", "tcp port 9150"):
+        lab.server(ns, "py_websockets.py", listen=at, sessions={uri: {"echo": True}}, deflate={}, tls=paths["rsa"])
+        lab.client(ns, "browser.py", {"dial": at, "uri": uri, "tls": {}, "steps": [
+            *send("hello", CHINESE, EMOJI, noise(1000), *(quote(i) for i in range(10))), ["recv", 14],
+            *send(words(100000, 9)), ["recv", 15], CLOSE]}, env={"SSLKEYLOGFILE": keylog})
+    embed(lab, keylog)
+
+
+@scenario
+def tls_lossy(lab):
+    """wss in TLS 1.2 and 1.3 (Node); the capture has lost every 23rd packet with data."""
+    port, ns = 9160, lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    with lab.capture(ns, "lo", f"tcp portrange {port}-{port + 1}"):
+        for n, version in enumerate(("TLSv1.2", "TLSv1.3")):
+            at = f"127.0.0.1:{port + n}"
+            lab.server(ns, "node_ws.mjs", listen=at, sessions={"*": {"steps": slowly(quote(i) for i in range(120))}}, tls=paths["rsa"])
+            lab.client(ns, "node_ws.mjs", {
+                "dial": at, "uri": f"/quotes?c={n + 1}", "tls": {"maxVersion": version, "keylog": keylog},
+                "steps": [*slowly(f"order {i}: buy at the harbour" for i in range(60)), ["recv", 120], ["sleep", 0.3], CLOSE]})
+    out = os.path.join(CAPTURES, lab.name + ".pcapng")
+    whole = os.path.join(lab.dir, "whole.pcapng")
+    shutil.move(out, whole)
+    missed = text_of(["tshark", "-r", whole, "-Y", "tcp.len > 0 && tcp.len < 2000 && tls.app_data", "-T", "fields", "-e", "frame.number"])
+    numbers = missed.split()[20::23]
+    subprocess.run(["editcap", whole, out, *numbers], check=True)
+    embed(lab, keylog)
+
+
+def slowly(texts):
+    return [step for text in texts for step in (*send(text), ["sleep", 0.002])]
+
+
+def text_of(command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@scenario
+def tls_tunnel(lab):
+    """wss through a CONNECT proxy (tinyproxy): TLS inside the tunnel; both of its sides."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    conf = os.path.join(lab.dir, "tinyproxy.conf")
+    with open(conf, "w") as f:
+        f.write("Port 9171\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nConnectPort 9170\n")
+    at = "127.0.0.1:9170"
+    with lab.capture(ns, "lo", "tcp portrange 9170-9171"):
+        lab.server(ns, "py_websockets.py", listen=at, sessions={"*": {"echo": True}}, tls=paths["rsa"])
+        lab.start(ns, ["tinyproxy", "-d", "-c", conf], ready="Accepting")
+        lab.client(ns, "py_websockets.py", {
+            "dial": at, "via": "127.0.0.1:9171", "proxy": "http://127.0.0.1:9171", "uri": "/echo?c=1",
+            "steps": tls_talk(1), "tls": {"keylog": keylog}})
+    embed(lab, keylog)
+
+
+@scenario
+def tls_openssl(lab):
+    """HTTP by openssl's own client: key updates in TLS 1.3, early data in a resumed session, renegotiation in TLS 1.2."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab)["rsa"], os.path.join(lab.dir, "keys.log")
+    session, early = (os.path.join(lab.dir, name) for name in ("session.pem", "early.txt"))
+
+    def get(path):
+        return f"GET /{path} HTTP/1.1\r\nHost: wscope.test\r\n\r\n"
+
+    def talk(port, lines, *options):
+        p = ns.popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options], cwd=lab.dir, text=True,
+                     stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for line in lines:
+            time.sleep(0.6)
+            p.stdin.write(line)
+            p.stdin.flush()
+        p.wait(10)
+
+    with open(early, "w", newline="") as f:
+        f.write(get("early"))
+    with lab.capture(ns, "lo", "tcp portrange 9180-9181"):
+        for port, *options in ((9180, "-early_data"), (9181, "-tls1_2", "-client_renegotiation")):
+            p = ns.popen(["openssl", "s_server", "-accept", str(port), "-key", paths["key"], "-cert", paths["cert"],
+                          "-keylogfile", keylog, *options], stdin=subprocess.PIPE,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            lab.background.append(p)
+        time.sleep(0.5)
+        talk(9180, [get("one"), "k\n", get("two"), "K\n", get("three"), "Q\n"], "-tls1_3", "-sess_out", session)
+        talk(9180, [get("late"), "Q\n"], "-tls1_3", "-sess_in", session, "-early_data", early)
+        talk(9181, [get("before"), "R\n", get("after"), "Q\n"], "-tls1_2")
+    embed(lab, keylog)
 
 
 # -- the run ----------------------------------------------------------------

@@ -7,15 +7,17 @@ pub mod filter;
 pub mod frames;
 pub mod http;
 pub mod inflate;
+pub mod keylog;
 pub mod ledger;
 pub mod seeds;
 mod talk;
+pub mod tls;
 
 /// Takes any bytes, and panics where wscope is wrong.
 pub type Target = fn(&[u8]);
 
 /// Every target, by name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("capture", capture::run),
     ("decode", decode::run),
     ("file", file::run),
@@ -23,7 +25,9 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("frames", frames::run),
     ("http", http::run),
     ("inflate", inflate::run),
+    ("keylog", keylog::run),
     ("ledger", ledger::run),
+    ("tls", tls::run),
 ];
 
 /// Reads choices from the front of the input; zeros once it is used up.

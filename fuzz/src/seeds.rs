@@ -29,6 +29,11 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             ]
             .concat(),
         ],
+        "keylog" => vec![
+            format!("CLIENT_RANDOM {} {}", "ab".repeat(32), "cd".repeat(48)).into_bytes(),
+            format!("SERVER_TRAFFIC_SECRET_0 {} {}", "AB".repeat(32), "12".repeat(32)).into_bytes(),
+        ],
+        "tls" => crate::tls::seeds(),
         _ => Vec::new(),
     }
 }

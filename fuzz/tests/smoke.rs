@@ -41,6 +41,16 @@ fn inflate() {
 }
 
 #[test]
+fn keylog() {
+    smoke("keylog");
+}
+
+#[test]
+fn tls() {
+    smoke("tls");
+}
+
+#[test]
 fn ledger() {
     smoke("ledger");
 }

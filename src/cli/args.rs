@@ -7,6 +7,8 @@ use wscope::field::Filter;
 use wscope::model::{Config, EventId, Limits, Protocol};
 use wscope::source::Capture;
 
+use super::secrets::Secrets;
+
 /// A microscope for WebSocket: from captured packets to messages, with every step visible.
 ///
 /// Reads pcap and pcapng files (also .gz and .zst), rebuilds the TCP connections, finds the
@@ -81,6 +83,8 @@ pub enum Command {
     Check(Check),
     /// The rules, or one of them explained.
     Rules(RulesArgs),
+    /// Which TLS connections the secrets of key logs fit, and which have none.
+    Keys(KeysArgs),
     /// The fields that a display filter may ask for.
     Fields(FieldsArgs),
     /// Captures from an interface, and shows traffic as it happens.
@@ -119,8 +123,15 @@ pub struct Captures {
     #[arg(long, value_name = "PORT=PROTOCOL", value_parser = decode_as)]
     pub decode_as: Vec<(u16, Protocol)>,
 
+    /// Open TLS with the secrets in this key log, as SSLKEYLOGFILE names one; may be given again.
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
+
     #[command(flatten)]
     pub limits: LimitArgs,
+
+    #[arg(skip)]
+    pub secrets: Secrets,
 
     /// What is captured now is read from here, not from files.
     #[cfg(unix)]
@@ -216,6 +227,7 @@ impl Captures {
         Config {
             limits,
             decode_as: self.decode_as.clone(),
+            keys: self.secrets.keys.clone(),
         }
     }
 
@@ -234,6 +246,7 @@ impl Captures {
             return Ok(spool.seek(wscope::model::PacketNo::FIRST)?);
         }
         let capture = Capture::open(&self.files)?;
+        self.secrets.load(&self.keylog, &self.files)?;
         match &self.filter {
             None => Ok(capture),
             Some(expression) => filtered(capture, expression),
@@ -285,6 +298,20 @@ pub struct Print {
     /// Also name every acknowledgement, and say when each message was acknowledged.
     #[arg(long)]
     pub acks: bool,
+
+    /// Also write the packets to this file, as pcapng.
+    #[arg(short = 'w', value_name = "FILE")]
+    pub write: Option<PathBuf>,
+
+    /// Put the secrets that opened something into that file: whoever has it can read the inside.
+    #[arg(long, requires = "write")]
+    pub embed_keys: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct KeysArgs {
+    #[command(flatten)]
+    pub captures: Captures,
 }
 
 #[derive(Args, Debug)]

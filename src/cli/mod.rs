@@ -2,14 +2,17 @@
 
 pub mod args;
 mod check;
+mod embed;
 mod fields;
 #[cfg(unix)]
 mod interfaces;
+mod keys;
 #[cfg(unix)]
 pub mod live;
 mod print;
 mod progress;
 mod rules;
+pub mod secrets;
 mod stats;
 
 use crate::tui;
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
         None if io::stdout().is_terminal() => tui::run(&captures, screen.opening(common.colour())),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
         Some(Command::Rules(args)) => rules::run(&args),
+        Some(Command::Keys(args)) => keys::run(&args),
         Some(Command::Fields(args)) => fields::run(&args),
         None => print::run(
             &Print {
@@ -56,6 +60,8 @@ pub fn main() -> ExitCode {
                 json: false,
                 events: Vec::new(),
                 acks: false,
+                write: None,
+                embed_keys: false,
             },
             common,
         ),

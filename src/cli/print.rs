@@ -1,9 +1,10 @@
 //! `wscope print`: the timeline as text or JSON Lines.
 
 use super::args::{Common, Print};
+use super::keys::Fits;
 #[cfg(unix)]
 use super::live::{LiveArgs, Notes};
-use super::{Done, progress, stdout};
+use super::{Done, embed, progress, stdout};
 use anyhow::anyhow;
 use std::io::Write as _;
 #[cfg(unix)]
@@ -26,7 +27,18 @@ pub fn run(args: &Print, common: Common) -> Done {
 fn into(args: &Print, sink: impl Sink) -> Done {
     let sink = only(&args.events, args.acks, sink)?;
     let mut sink = Filtered::new(args.captures.display.clone(), sink);
-    Ok(progress::run(&args.captures, &mut sink)?.errors)
+    let Some(path) = &args.write else {
+        return Ok(progress::run(&args.captures, &mut sink)?.errors);
+    };
+    embed::check(&args.captures, path)?;
+    let mut fits = Fits::default();
+    let mut noting = embed::Noting {
+        sink,
+        fits: &mut fits,
+    };
+    let run = progress::run(&args.captures, &mut noting)?;
+    embed::write(&args.captures, path, args.embed_keys.then_some(&fits))?;
+    Ok(run.errors)
 }
 
 /// What `--events` and `--acks` let through.

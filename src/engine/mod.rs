@@ -17,7 +17,7 @@ pub use trail::Trail;
 use crate::decode::{self, Decoded, Decoder};
 use crate::model::{
     Anomaly, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Flow, Input, Loan, Packet,
-    PacketNo, Place, Segment, Sink, Timestamp, Want, What, Wire,
+    PacketNo, Place, Segment, Sink, Space, Timestamp, Want, What, Wire,
 };
 use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
@@ -96,6 +96,7 @@ impl Engine {
         self.counters.events = 0;
         self.last = (packet.no, packet.time);
         self.forget(packet.time);
+        self.config.keys.refresh();
         self.counts.wire_bytes += u64::from(packet.orig_len);
         let only = self.only;
         match self.decoder.decode(&packet) {
@@ -199,6 +200,7 @@ impl Engine {
     /// # Errors
     /// As for [`Engine::packet`].
     pub fn finish(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
+        self.config.keys.refresh();
         self.counters.events = 0;
         let mut work = Work {
             config: &self.config,
@@ -409,6 +411,9 @@ impl Work<'_> {
             conn,
             flow,
             limits: &self.config.limits,
+            keys: &self.config.keys,
+            space: Space::Tcp,
+            carrier: None,
             want: self.want,
             counters: self.counters,
             sink: self.sink,
@@ -427,6 +432,9 @@ impl Work<'_> {
             conn: tcp.id,
             flow: tcp.flow,
             limits: &self.config.limits,
+            keys: &self.config.keys,
+            space: Space::Tcp,
+            carrier: None,
             want: self.want,
             counters: self.counters,
             sink: self.sink,

@@ -5,11 +5,12 @@ use super::run::dropped;
 use crate::error::Error;
 use crate::insight::Insights;
 use crate::model::{
-    Config, Dir, Event, EventKind, Flow, Link, Loan, Note, Packet, PacketNo, Piece, Sink, Tcp,
-    Timestamp, Want,
+    Config, Dir, Event, EventKind, Flow, Link, Loan, Note, Packet, PacketNo, Piece, Sink, Space,
+    Span, Tcp, Timestamp, Want,
 };
 use crate::rules::Judge;
 use crate::source::Capture;
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
@@ -29,6 +30,8 @@ pub struct Replay {
     pub unknown: Vec<Range<u64>>,
     /// The bytes of its span, as they were captured: in order, with the packets that carried them.
     pub pieces: Vec<Carried>,
+    /// Where it lies inside TLS: the records that carried it, as they were captured.
+    pub sealed: Vec<Carried>,
     /// The packet that caused it; none for what only the end of the capture shows.
     pub packet: Option<Captured>,
 }
@@ -85,6 +88,8 @@ pub fn replay_while(
         by_id: true,
         ..Find::without_id(event.clone())
     }));
+    let config = config.into();
+    capture.set_keys(config.keys.clone());
     let mut engine = Engine::new(config, sink.want());
     let mut cause = None;
     let drops = capture.drops();
@@ -114,6 +119,7 @@ pub fn replay_while(
         payload: loan.0,
         unknown: loan.1,
         pieces: sink.pieces,
+        sealed: sink.sealed,
         packet: cause,
     }))
 }
@@ -126,6 +132,10 @@ pub(super) struct Find {
     /// The event is known by its id; otherwise by what it is and where it lies.
     by_id: bool,
     pub pieces: Vec<Carried>,
+    /// The last captured bytes of the direction: among them are the record at hand's.
+    recent: VecDeque<Carried>,
+    recent_bytes: usize,
+    pub sealed: Vec<Carried>,
     pub found: Option<Kept>,
 }
 
@@ -147,6 +157,9 @@ impl Find {
             wanted,
             by_id: false,
             pieces: Vec::new(),
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            sealed: Vec::new(),
             found: None,
         }
     }
@@ -164,6 +177,46 @@ impl Find {
 
     fn dir(&self) -> Option<Dir> {
         self.wanted.dir
+    }
+}
+
+/// Captured bytes that are kept until a record with them has been opened: a record, and what may come at once.
+const RECENT: usize = 256 << 10;
+
+impl Find {
+    fn keep_recent(&mut self, piece: Piece<'_>) {
+        self.recent_bytes += piece.bytes.len();
+        self.recent.push_back(Carried {
+            packet: piece.packet,
+            at: piece.at,
+            bytes: piece.bytes.to_vec(),
+        });
+        while self.recent_bytes > RECENT
+            && self.recent.len() > 1
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.recent_bytes -= oldest.bytes.len();
+        }
+    }
+
+    /// Keeps the captured bytes of a record.
+    fn seal(&mut self, record: Span) {
+        let known = self
+            .sealed
+            .last()
+            .map_or(0, |last| last.at + last.bytes.len() as u64);
+        for piece in &self.recent {
+            let from = record.start.max(piece.at).max(known);
+            let to = record.end().min(piece.at + piece.bytes.len() as u64);
+            if from < to {
+                self.sealed.push(Carried {
+                    packet: piece.packet,
+                    at: from,
+                    bytes: piece.bytes[(from - piece.at) as usize..(to - piece.at) as usize]
+                        .to_vec(),
+                });
+            }
+        }
     }
 }
 
@@ -198,6 +251,12 @@ impl Sink for Find {
         if piece.conn != self.wanted.conn || Some(piece.dir) != self.dir() {
             return Ok(());
         }
+        if piece.space != self.wanted.span.space {
+            if piece.space == Space::Tcp {
+                self.keep_recent(piece);
+            }
+            return Ok(());
+        }
         let span = self.wanted.span;
         let from = span.start.max(piece.at);
         let to = span.end().min(piece.at + piece.bytes.len() as u64);
@@ -208,6 +267,9 @@ impl Sink for Find {
                 at: from,
                 bytes: piece.bytes[within].to_vec(),
             });
+            if let Some(carrier) = piece.carrier {
+                self.seal(carrier);
+            }
         }
         Ok(())
     }

@@ -79,6 +79,8 @@ pub fn run_each(
             &mut judge
         }
     };
+    let config = config.into();
+    capture.set_keys(config.keys.clone());
     let want = sink.want();
     let mut engine = Engine::new(config, want);
     engine.notes = trail.map(|_| Notes::default());

@@ -240,6 +240,7 @@ fn has_payload(event: &Event) -> bool {
         EventKind::Ws(Ws::Open(_) | Ws::Refused(_) | Ws::Frame(_) | Ws::Close(_))
         | EventKind::Tcp(Tcp::Open(_) | Tcp::Close(_) | Tcp::Note(_))
         | EventKind::Http(_)
+        | EventKind::Tls(_)
         | EventKind::Anomaly(_)
         | EventKind::Finding(_)
         | EventKind::Insight(_) => false,
@@ -290,6 +291,7 @@ impl Find {
             payload: loan.0,
             unknown: loan.1,
             pieces: self.pieces,
+            sealed: self.sealed,
             packet,
         })
     }

@@ -6,7 +6,7 @@
 use super::text;
 use crate::model::{
     CloseCode, Event, EventKind, Flow, Frame, Header, Http, InsightKind, KINDS, Kind, Loan,
-    Message, Note, Remark, SessionId, Tcp, Timestamp, Ws,
+    Message, Note, Remark, SessionId, Tcp, Timestamp, Tls, Ws,
 };
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -357,6 +357,11 @@ pub static FIELDS: &[Field] = &[
     field("wscope.anomaly.text", Type::Text, "the same as a sentence", |v, f| if let EventKind::Anomaly(it) = &v.event.kind { word(f, &it.text) }),
     field("wscope.insight.what", Type::Text, "what several events tell together", |v, f| if let EventKind::Insight(it) = &v.event.kind { word(f, it.kind.word()) }),
     field("wscope.insight.round_trip", Type::Span, "from a ping to its pong", |v, f| if let EventKind::Insight(it) = &v.event.kind && let InsightKind::RoundTrip { nanos, .. } = it.kind { f(Datum::Span(nanos)) }),
+    field("tls.handshake.extensions_server_name", Type::Text, "the server's name, as a client hello asks for it", |v, f| if let EventKind::Tls(Tls::Hello(it)) = &v.event.kind && let Some(name) = &it.server_name { word(f, name) }),
+    field("wscope.tls.version", Type::Text, "the TLS version of a hello", |v, f| if let EventKind::Tls(Tls::Hello(it)) = &v.event.kind { word(f, &it.version) }),
+    field("wscope.tls.inside", Type::Text, "whether the inside of TLS is open: open, no-keys, …", |v, f| if let EventKind::Tls(Tls::Inside(it)) = &v.event.kind { word(f, it.state.word()) }),
+    field("wscope.tls.cipher", Type::Text, "the cipher suite that seals it", |v, f| if let EventKind::Tls(Tls::Inside(it)) = &v.event.kind && let Some(cipher) = it.cipher { word(f, cipher) }),
+    field("wscope.tls.alert", Type::Text, "the name of a TLS alert", |v, f| if let EventKind::Tls(Tls::Alert(it)) = &v.event.kind { word(f, it.name) }),
     field("wscope.tcp.note", Type::Text, "what TCP does: syn, fin, keep_alive, …", |v, f| if let EventKind::Tcp(Tcp::Note(note)) = &v.event.kind { word(f, note.word()) }),
 ];
 
@@ -462,6 +467,7 @@ fn session(v: &View<'_>) -> Option<SessionId> {
         EventKind::Ws(Ws::Refused(_))
         | EventKind::Tcp(_)
         | EventKind::Http(_)
+        | EventKind::Tls(_)
         | EventKind::Anomaly(_) => None,
     }
 }

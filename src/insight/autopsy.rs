@@ -75,7 +75,7 @@ impl Autopsy {
             (EventKind::Anomaly(anomaly), Some(dir)) => {
                 let hides = !matches!(
                     anomaly.what,
-                    What::Gap | What::Truncated | What::Unfinished | What::Inflate
+                    What::Gap | What::Decrypt | What::Truncated | What::Unfinished | What::Inflate
                 );
                 *dir.of_mut(&mut self.lost) |= hides;
             }

@@ -7,8 +7,8 @@
 //! ```
 
 use crate::model::{
-    Cost, Dir, Event, EventKind, Frame, Http, Insight, InsightKind, Note, Place, SessionId, Space,
-    Span, Tcp, Wire, Ws,
+    Cost, Dir, Event, EventKind, Frame, Http, Insight, InsightKind, Place, SessionId, Space, Span,
+    Wire, Ws,
 };
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -65,7 +65,7 @@ impl Meter {
     pub fn look(&mut self, event: &Event) {
         let span = event.span;
         match (&event.kind, event.dir) {
-            (EventKind::Tcp(Tcp::Note(Note::Protocol("TLS"))), _) => self.tls = true,
+            (EventKind::Tls(_), _) => self.tls = true,
             (EventKind::Http(http), _) => {
                 self.http = true;
                 let dir = match http {
@@ -178,6 +178,8 @@ impl Side {
                 let lost: u64 = self.holes.iter().map(inside).sum();
                 end.saturating_sub(span.start).saturating_sub(lost)
             }
+            // Holes hide whole records: what was decrypted is there.
+            Space::Tls(_) => span.len,
         }
     }
 }

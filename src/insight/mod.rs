@@ -313,7 +313,7 @@ fn begins(kind: &EventKind) -> bool {
         EventKind::Tcp(Tcp::Note(note)) => {
             matches!(note, Note::Syn(_) | Note::SynAck(_) | Note::Fin)
         }
-        EventKind::Tcp(_) | EventKind::Http(_) | EventKind::Ws(_) => true,
+        EventKind::Tcp(_) | EventKind::Http(_) | EventKind::Tls(_) | EventKind::Ws(_) => true,
         EventKind::Anomaly(_) | EventKind::Finding(_) | EventKind::Insight(_) => false,
     }
 }

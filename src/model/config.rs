@@ -1,6 +1,6 @@
 //! What a run is told beside the packets.
 
-use super::Limits;
+use super::{Keys, Limits};
 
 /// What a run is told beside the packets.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -9,6 +9,8 @@ pub struct Config {
     pub limits: Limits,
     /// What connections with these ports are taken for, where their first bytes do not tell.
     pub decode_as: Vec<(u16, Protocol)>,
+    /// What opens TLS.
+    pub keys: Keys,
 }
 
 impl From<Limits> for Config {

@@ -1,8 +1,8 @@
 //! What a layer may know while it works, and the way its events take.
 
 use super::{
-    Anomaly, ConnId, Dir, Event, EventId, EventKind, Flow, Limits, Loan, MessageRef, PacketNo,
-    Piece, SessionId, Sink, Space, Span, Timestamp, Trust, Want, What, Ws,
+    Anomaly, ConnId, Dir, Event, EventId, EventKind, Flow, Keys, Limits, Loan, MessageRef,
+    PacketNo, Piece, SessionId, Sink, Space, Span, Timestamp, Trust, Want, What, Ws,
 };
 use std::borrow::Cow;
 use std::io;
@@ -26,6 +26,12 @@ pub struct Cx<'a> {
     pub limits: &'a Limits,
     /// What the sink needs.
     pub want: Want,
+    /// What opens TLS.
+    pub keys: &'a Keys,
+    /// In which space the layer at work counts its offsets.
+    pub space: Space,
+    /// Where that is not TCP: the captured bytes that carry those at hand.
+    pub carrier: Option<Span>,
     /// Numbers that run on from packet to packet.
     pub counters: &'a mut Counters,
     /// Where events go.
@@ -124,14 +130,27 @@ impl Cx<'_> {
             nth: self.counters.events,
         };
         self.counters.events = self.counters.events.saturating_add(1);
+        let space = self.space;
+        let span = match space {
+            Space::Tcp => place.span,
+            Space::Tls(_) => Span {
+                space,
+                ..place.span
+            },
+        };
         if self.want.marks
             && let EventKind::Ws(Ws::Message(_)) = kind
-            && let (Some(dir), Space::Tcp) = (place.dir, place.span.space)
+            && let Some(dir) = place.dir
+            && let Some(span) = match space {
+                Space::Tcp => Some(span),
+                // What is acknowledged is the record that completed it.
+                Space::Tls(_) => self.carrier,
+            }
         {
             self.marks.push(Mark {
                 event: id,
                 dir,
-                span: place.span,
+                span,
             });
         }
         let event = Event {
@@ -141,7 +160,7 @@ impl Cx<'_> {
             time: self.time,
             conn: self.conn,
             dir: place.dir,
-            span: place.span,
+            span,
             trust: place.trust,
             about: place.about,
             kind,

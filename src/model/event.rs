@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    ConnId, Dir, EventId, Finding, Http, Insight, PacketNo, Span, Tcp, Timestamp, Trust, Ws,
+    ConnId, Dir, EventId, Finding, Http, Insight, PacketNo, Span, Tcp, Timestamp, Tls, Trust, Ws,
 };
 
 /// A fact on the timeline: it may be kept, and it never changes.
@@ -34,7 +34,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-const _: () = assert!(size_of::<Event>() <= 136, "events are kept by the million");
+const _: () = assert!(size_of::<Event>() <= 144, "events are kept by the million");
 
 /// What happened, by layer.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,6 +43,8 @@ pub enum EventKind {
     Tcp(Tcp),
     /// An HTTP head.
     Http(Http),
+    /// TLS, from outside.
+    Tls(Tls),
     /// The WebSocket dialogue.
     Ws(Ws),
     /// Something that wscope could not see or understand.
@@ -63,6 +65,11 @@ impl EventKind {
             Self::Tcp(Tcp::Note(_)) => "tcp.note",
             Self::Http(Http::Request(_)) => "http.request",
             Self::Http(Http::Response(_)) => "http.response",
+            Self::Tls(Tls::Hello(_)) => "tls.hello",
+            Self::Tls(Tls::Certificate(_)) => "tls.certificate",
+            Self::Tls(Tls::Alert(_)) => "tls.alert",
+            Self::Tls(Tls::Inside(_)) => "tls.inside",
+            Self::Tls(Tls::Close(_)) => "tls.close",
             Self::Ws(Ws::Open(_)) => "ws.open",
             Self::Ws(Ws::Refused(_)) => "ws.refused",
             Self::Ws(Ws::Frame(_)) => "ws.frame",
@@ -83,6 +90,10 @@ pub const KINDS: &[&str] = &[
     "http.request",
     "http.response",
     "tls.hello",
+    "tls.certificate",
+    "tls.alert",
+    "tls.inside",
+    "tls.close",
     "ws.open",
     "ws.refused",
     "ws.frame",
@@ -125,6 +136,8 @@ pub enum What {
     Conflict,
     /// Bytes of a hole that came after it had been given up.
     Late,
+    /// A TLS record that does not open.
+    Decrypt,
     /// IP fragments that never made a whole packet.
     Fragment,
     /// Whoever captured has dropped packets, of whichever connection.
@@ -146,6 +159,7 @@ impl What {
             Self::Inflate => "inflate",
             Self::Conflict => "conflict",
             Self::Late => "late",
+            Self::Decrypt => "decrypt",
             Self::Fragment => "fragment",
             Self::Dropped => "dropped",
         }

@@ -17,6 +17,7 @@ mod flow;
 mod http;
 mod id;
 mod insight;
+mod keys;
 mod labels;
 mod limits;
 mod packet;
@@ -26,6 +27,7 @@ mod span;
 mod stream;
 mod tcp;
 mod time;
+mod tls;
 mod ws;
 
 pub use config::{Config, Protocol};
@@ -37,6 +39,7 @@ pub use flow::{Dir, Endpoint, Flow};
 pub use http::{Header, Http, Request, Response, Version};
 pub use id::{ConnId, EventId, PacketNo, SessionId};
 pub use insight::{Answered, Beat, Cost, Delivery, Insight, InsightKind, Pairs, Unanswered, Way};
+pub use keys::{BadLine, ClientRandom, Keys, Secret, SecretKind};
 pub use labels::{Label, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
 pub use packet::{Link, Packet, Wire};
@@ -48,6 +51,7 @@ pub use tcp::{
     Ack, AckKind, Delivered, Handshake, How, Note, Rest, Syn, Tap, Tcp, TcpClose, TcpOpen,
 };
 pub use time::{Clock, Timestamp};
+pub use tls::{Alert, Certificate, Hello, Inside, InsideState, Tls, TlsClose, TlsCounts};
 pub use ws::{
     Close, CloseCode, Culprit, Deflate, Ending, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
     Open, Refused, Side, TcpEnd, Ws,

@@ -1,7 +1,8 @@
 //! What takes events.
 
 use super::{
-    ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Timestamp, Wire,
+    ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Space, Span, Timestamp,
+    Wire,
 };
 use std::io;
 use std::ops::Range;
@@ -181,6 +182,10 @@ pub struct Piece<'a> {
     pub at: u64,
     /// The packet that carried them.
     pub packet: PacketNo,
+    /// In which space the offset counts.
+    pub space: Space,
+    /// Where that is not TCP: the captured bytes that carried these.
+    pub carrier: Option<Span>,
     /// The bytes.
     pub bytes: &'a [u8],
 }

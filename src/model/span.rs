@@ -35,6 +35,20 @@ pub enum Space {
     /// Captured bytes of the TCP stream.
     #[default]
     Tcp,
+    /// Bytes that were decrypted: inside so many layers of TLS, one being the usual. Where a hole hid
+    /// records whose content is not known to the byte, offsets behind it are at most that much too high.
+    Tls(u8),
+}
+
+impl Space {
+    /// What lies inside TLS on this.
+    #[must_use]
+    pub fn inside(self) -> Self {
+        match self {
+            Self::Tcp => Self::Tls(1),
+            Self::Tls(depth) => Self::Tls(depth.saturating_add(1)),
+        }
+    }
 }
 
 /// How an event is known.

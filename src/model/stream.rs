@@ -20,6 +20,8 @@ pub enum Input<'a> {
         at: u64,
         /// How many.
         len: u64,
+        /// Whether it is exactly that many; else at most.
+        exact: bool,
     },
     /// Nothing more comes in this direction.
     End(End),

@@ -2,6 +2,7 @@
 
 use super::http1::Http1;
 use super::opaque::Opaque;
+use super::tls::{Tls, is_record};
 use super::tunnel::{Socks, proxy_header};
 use super::websocket::{WebSocket, whole_frames};
 use super::{Layer, Step};
@@ -36,6 +37,12 @@ impl Detect {
             }
         }
         let (named, known) = name(bytes);
+        if named == Looks::Yes && known == Some(TLS) {
+            return Step::Become(0, Layer::Tls(Box::default()));
+        }
+        if self.midstream && bytes.starts_with(&[0x17, 3]) && is_record(bytes) {
+            return Step::Become(0, Layer::Tls(Box::new(Tls::midstream())));
+        }
         let looks = match (named, dir) {
             (Looks::Yes, _) => Looks::No,
             (Looks::TooShort, _) => Looks::TooShort,
@@ -72,7 +79,7 @@ impl Detect {
 /// Protocols that are not looked into, and what they begin with: the least and the greatest value
 /// of each byte.
 const NAMES: &[(&str, &[u8], &[u8])] = &[
-    ("TLS", b"\x15\x03\x00", b"\x16\x03\x04"),
+    (TLS, b"\x15\x03\x00", b"\x16\x03\x04"),
     ("SSH", b"SSH-", b"SSH-"),
     ("HTTP/2", b"PRI * HTTP/2", b"PRI * HTTP/2"),
     ("MQTT", b"\x10\x00\x00\x04MQTT", b"\x10\xff\x00\x04MQTT"),
@@ -92,6 +99,8 @@ const NAMES: &[(&str, &[u8], &[u8])] = &[
         b"\0\0\0\x08\x04\xd2\x16\x2f",
     ),
 ];
+
+const TLS: &str = "TLS";
 
 /// Whether bytes look like one of [`NAMES`], and which.
 fn name(bytes: &[u8]) -> (Looks, Option<&'static str>) {

@@ -220,7 +220,7 @@ impl Host {
 impl Tail {
     fn push(&mut self, input: Input<'_>) {
         let input = match input {
-            Input::Gap { at, len } => Item::Rest(Input::Gap { at, len }),
+            Input::Gap { at, len, exact } => Item::Rest(Input::Gap { at, len, exact }),
             Input::End(end) => Item::Rest(Input::End(end)),
             Input::Bytes { at, packet, bytes } => {
                 self.held += bytes.len();

@@ -24,6 +24,7 @@ mod detect;
 mod host;
 mod http1;
 mod opaque;
+mod tls;
 mod tunnel;
 mod websocket;
 
@@ -34,6 +35,7 @@ use crate::model::{Cx, Dir, Input};
 use detect::Detect;
 use http1::Http1;
 use opaque::Opaque;
+use tls::Tls;
 use tunnel::Socks;
 use websocket::WebSocket;
 
@@ -55,6 +57,7 @@ enum Step {
 enum Layer {
     Detect(Detect),
     Socks(Socks),
+    Tls(Box<Tls>),
     Http1(Box<Http1>),
     WebSocket(Box<WebSocket>),
     Opaque(Opaque),
@@ -66,6 +69,7 @@ impl Layer {
         match self {
             Self::Detect(layer) => layer.feed(dir, input, cx),
             Self::Socks(layer) => layer.feed(dir, input, cx),
+            Self::Tls(layer) => layer.feed(dir, input, cx),
             Self::Http1(layer) => layer.feed(dir, input, cx),
             Self::WebSocket(layer) => layer.feed(dir, input, cx),
             Self::Opaque(layer) => layer.feed(dir, input, cx),
@@ -77,7 +81,9 @@ impl Layer {
     fn last_look(&mut self, dir: Dir, at: u64, bytes: &[u8], cx: &mut Cx<'_>) -> Option<usize> {
         match self {
             Self::WebSocket(layer) => layer.last_look(dir, at, bytes, cx),
-            Self::Detect(_) | Self::Socks(_) | Self::Http1(_) | Self::Opaque(_) => None,
+            Self::Detect(_) | Self::Socks(_) | Self::Tls(_) | Self::Http1(_) | Self::Opaque(_) => {
+                None
+            }
         }
     }
 }

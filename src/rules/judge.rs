@@ -89,7 +89,7 @@ impl<S: Sink> Judge<S> {
             (EventKind::Http(Http::Response(response)), _) => bench.response(response),
             (EventKind::Ws(ws), dir) => bench.ws(ws, dir, loan),
             (EventKind::Anomaly(anomaly), dir) => bench.anomaly(anomaly, dir),
-            (EventKind::Finding(_) | EventKind::Insight(_), _) => {}
+            (EventKind::Tls(_) | EventKind::Finding(_) | EventKind::Insight(_), _) => {}
         }
     }
 }
@@ -371,7 +371,10 @@ impl Bench<'_> {
             anomaly.what,
             What::Boundary | What::Malformed | What::Conflict | What::Late
         );
-        let hole = matches!(anomaly.what, What::Gap | What::Truncated | What::Fragment);
+        let hole = matches!(
+            anomaly.what,
+            What::Gap | What::Truncated | What::Fragment | What::Decrypt
+        );
         for dir in dirs {
             let side = dir.of_mut(sides);
             side.doubt |= anomaly.what == What::Dropped;

@@ -78,6 +78,10 @@ impl Line {
             Value::Bool(true) => self.put(b"true"),
             Value::Bool(false) => self.put(b"false"),
             Value::Hex(word) => self.display_text(&format_args!("{word:08x}")),
+            Value::Digits(bytes) => {
+                let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                self.plain_text(&digits);
+            }
             Value::Base64(bytes) => self.base64(bytes),
             Value::Octets(bytes) => self.string(&String::from_utf8_lossy(bytes)),
             Value::Texts(texts) => self.list(texts, |line, text| line.string(text)),

@@ -4,9 +4,9 @@ use super::escape::{Escaped, quote};
 use super::told::insight;
 use crate::field;
 use crate::model::{
-    Ack, AckKind, Anomaly, Close, CloseCode, Delivered, Event, EventKind, Finding, Flow, Frame,
-    Http, Kind, Label, Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose, TcpOpen,
-    Trust, Verdict, Why, Ws,
+    Ack, AckKind, Anomaly, Close, CloseCode, Delivered, Dir, Event, EventKind, Finding, Flow,
+    Frame, Http, Kind, Label, Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose,
+    TcpOpen, Tls, Trust, Verdict, Why, Ws,
 };
 use std::fmt::Write as _;
 
@@ -23,6 +23,7 @@ pub fn summary(event: &Event, flow: &Flow, loan: Loan<'_>) -> String {
         EventKind::Tcp(Tcp::Close(close)) => tcp_close(&mut out, close),
         EventKind::Tcp(Tcp::Note(note)) => tcp_note(&mut out, note, event, flow),
         EventKind::Http(http) => self::http(&mut out, http),
+        EventKind::Tls(tls) => self::tls(&mut out, tls, event),
         EventKind::Ws(Ws::Open(open)) => ws_open(&mut out, open),
         EventKind::Ws(Ws::Refused(refused)) => ws_refused(&mut out, refused),
         EventKind::Ws(Ws::Frame(frame)) => ws_frame(&mut out, frame),
@@ -236,6 +237,104 @@ fn ws_open(out: &mut String, open: &Open) -> Written {
         Some(true) => write!(out, ", accept value right"),
         Some(false) => write!(out, ", ACCEPT VALUE WRONG"),
         None => Ok(()),
+    }
+}
+
+fn tls(out: &mut String, tls: &Tls, event: &Event) -> Written {
+    match tls {
+        Tls::Hello(hello) => {
+            let client = event.dir == Some(Dir::C2s);
+            match (client, hello.retry) {
+                (true, _) => write!(out, "TLS client hello, up to {}", hello.version)?,
+                (false, false) => write!(out, "TLS server hello, {}", hello.version)?,
+                (false, true) => {
+                    write!(out, "TLS asks for another client hello, {}", hello.version)?
+                }
+            }
+            if let Some(name) = &hello.server_name {
+                write!(out, ", for {}", Cut(name))?;
+            }
+            if !hello.alpn.is_empty() {
+                write!(out, ", inside {}", Cut(&hello.alpn.join(" or ")))?;
+            }
+            match (client, hello.ciphers.as_slice()) {
+                (false, [cipher]) => write!(out, ", {cipher}")?,
+                (_, ciphers) => write!(out, ", {} cipher suites", ciphers.len())?,
+            }
+            if hello.resumption {
+                out.push_str(if client {
+                    ", offers to resume"
+                } else {
+                    ", resumes"
+                });
+            }
+            if hello.early_data {
+                out.push_str(", early data follow");
+            }
+            Ok(())
+        }
+        Tls::Certificate(certificate) => {
+            let subject = certificate.subject.as_deref().unwrap_or("no common name");
+            write!(out, "TLS certificate: {}", Cut(subject))?;
+            if !certificate.names.is_empty() {
+                write!(out, ", for {}", Cut(&certificate.names.join(", ")))?;
+            }
+            match certificate.chain {
+                0 | 1 => Ok(()),
+                chain => write!(out, ", chain of {chain}"),
+            }
+        }
+        Tls::Alert(alert) => {
+            let level = if alert.level == 2 { "fatal" } else { "warning" };
+            match alert.code {
+                0 => write!(out, "TLS close_notify"),
+                code => write!(out, "TLS alert {code} {}, {level}", alert.name),
+            }
+        }
+        Tls::Inside(inside) => {
+            write!(out, "TLS inside: {}", inside.state.word().replace('-', " "))?;
+            for word in [inside.version.as_deref(), inside.cipher]
+                .into_iter()
+                .flatten()
+            {
+                write!(out, ", {word}")?;
+            }
+            if let Some(protocol) = &inside.alpn {
+                write!(out, ", {}", Cut(protocol))?;
+            }
+            write!(out, ": {}", inside.text)
+        }
+        Tls::Close(close) => {
+            let [up, down] = &close.sides;
+            write!(
+                out,
+                "TLS over: {} records up, {} down",
+                up.records, down.records
+            )?;
+            let sealed = up.sealed + down.sealed;
+            let (data, around) = (up.data + down.data, up.around + down.around);
+            if data > 0 {
+                write!(out, "; {data} bytes of data, {around} around them")?;
+            }
+            write!(
+                out,
+                "; {} bytes of handshake",
+                up.handshake + down.handshake
+            )?;
+            if sealed > 0 {
+                write!(out, "; {sealed} bytes not opened")?;
+            }
+            match (up.close_notify, down.close_notify) {
+                (true, true) => out.push_str("; both said close_notify"),
+                (true, false) => out.push_str("; the client said close_notify"),
+                (false, true) => out.push_str("; the server said close_notify"),
+                (false, false) => {}
+            }
+            match &close.websocket_likely {
+                Some(why) => write!(out, "; WebSocket is likely inside: {why}"),
+                None => Ok(()),
+            }
+        }
     }
 }
 

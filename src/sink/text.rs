@@ -79,6 +79,6 @@ fn colour(event: &Event) -> &'static str {
         (EventKind::Ws(Ws::Refused(_)), _) => "\x1b[33m",
         (EventKind::Ws(Ws::Frame(_)) | EventKind::Tcp(Tcp::Note(_)), _) => "\x1b[2m",
         (EventKind::Insight(_), _) => "\x1b[2m",
-        (EventKind::Http(_) | EventKind::Tcp(_), _) => "",
+        (EventKind::Http(_) | EventKind::Tls(_) | EventKind::Tcp(_), _) => "",
     }
 }

@@ -6,7 +6,7 @@ use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::unpack::{self, Packing};
 use super::window::Window;
-use crate::model::{Link, Packet, PacketNo, Timestamp};
+use crate::model::{Keys, Link, Packet, PacketNo, Timestamp};
 use crate::{Error, Fault};
 use std::borrow::Cow;
 use std::fs::File;
@@ -248,6 +248,16 @@ impl Capture {
     #[must_use]
     pub fn drops(&self) -> Drops {
         self.notes.drops.clone()
+    }
+
+    /// From here on the secrets of the capture that open TLS are added to these keys, as they come.
+    pub fn set_keys(&mut self, keys: Keys) {
+        for secrets in &self.notes.secrets {
+            if secrets.kind == Secrets::TLS_KEY_LOG {
+                keys.lines(&secrets.data);
+            }
+        }
+        self.notes.keys = keys;
     }
 
     /// How far the reading has come.

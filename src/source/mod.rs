@@ -16,6 +16,7 @@ mod clock;
 #[cfg(all(feature = "live", unix))]
 mod device;
 mod file;
+mod keylog;
 mod look;
 mod notes;
 mod pcap;
@@ -36,6 +37,7 @@ pub use bpf::Filter;
 #[cfg(all(feature = "live", unix))]
 pub use device::{Device, Sniffer};
 pub use file::{Capture, Progress};
+pub use keylog::{BadKey, KeyLog, KeysRead};
 pub use notes::{Drops, Interface, Secrets};
 pub use reread::{Mark, Marks};
 pub use rotate::{Rotation, Turn};

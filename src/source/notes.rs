@@ -1,8 +1,10 @@
 //! What captures tell beside their packets.
 
-use crate::model::{Link, PacketNo};
+use crate::model::{Keys, Link, PacketNo};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use zeroize::ZeroizeOnDrop;
 
 /// An interface that a capture describes; a pcap file has one without a name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,11 +26,12 @@ pub struct Interface {
 }
 
 /// A block of secrets for decryption, as it lay in the capture.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
 pub struct Secrets {
     /// What they are for: `0x544c534b` is a TLS key log.
     pub kind: u32,
     /// The first packet after them.
+    #[zeroize(skip)]
     pub before: PacketNo,
     /// The secrets.
     pub data: Vec<u8>,
@@ -53,6 +56,23 @@ impl Drops {
     }
 }
 
+impl Secrets {
+    /// The kind of a TLS key log.
+    pub const TLS_KEY_LOG: u32 = 0x544c_534b;
+}
+
+/// Says how many bytes there are, and none of them.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, before, data } = self;
+        write!(
+            f,
+            "Secrets({kind:#x}, before {before}, {} bytes)",
+            data.len()
+        )
+    }
+}
+
 /// What a capture tells beside its packets.
 #[derive(Default)]
 pub(super) struct Notes {
@@ -60,6 +80,8 @@ pub(super) struct Notes {
     pub interfaces: Vec<Interface>,
     pub comments: Vec<String>,
     pub secrets: Vec<Secrets>,
+    /// Who learns the secrets that open TLS.
+    pub keys: Keys,
     /// Bytes held by them.
     held: usize,
 }
@@ -90,6 +112,9 @@ impl Notes {
     }
 
     pub fn add_secrets(&mut self, secrets: Secrets) {
+        if secrets.kind == Secrets::TLS_KEY_LOG {
+            self.keys.lines(&secrets.data);
+        }
         if self.has_room(secrets.data.len() + size_of::<Secrets>()) {
             self.secrets.push(secrets);
         }

@@ -8,8 +8,8 @@ use super::stalls::Stalls;
 use crate::model::Why;
 use crate::model::{
     Ack, ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input, Label,
-    Loan, Mark, Note, PacketNo, Piece, Place, Remark, Rest, Segment, Span, Syn, Tcp, TcpClose,
-    TcpOpen, Timestamp, Trust, What, Wireshark,
+    Loan, Mark, Note, PacketNo, Piece, Place, Remark, Rest, Segment, Space, Span, Syn, Tcp,
+    TcpClose, TcpOpen, Timestamp, Trust, What, Wireshark,
 };
 
 use std::num::NonZeroU32;
@@ -660,6 +660,8 @@ impl Connection {
                 dir,
                 at,
                 packet: cx.packet,
+                space: Space::Tcp,
+                carrier: None,
                 bytes,
             });
             above.feed(
@@ -829,6 +831,8 @@ impl Connection {
                         dir,
                         at,
                         packet,
+                        space: Space::Tcp,
+                        carrier: None,
                         bytes: &bytes,
                     });
                     above.feed(
@@ -845,7 +849,8 @@ impl Connection {
                     if lost != Lost::Cut {
                         cx.anomaly(dir, Span::tcp(at, len), gap_kind(lost), gap_text(lost));
                     }
-                    above.feed(dir, Input::Gap { at, len }, cx);
+                    let exact = true;
+                    above.feed(dir, Input::Gap { at, len, exact }, cx);
                 }
                 Ready::Fin => {
                     dir.of_mut(&mut self.sides).told_end = true;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use wscope::engine::Replay;
 use wscope::field;
-use wscope::model::{EventKind, Kind, Loan, Ws};
+use wscope::model::{EventKind, Kind, Loan, Space, Ws};
 use wscope::sink::Escaped;
 
 /// Bytes of a text that are shown as text; all of them are shown as bytes.
@@ -91,6 +91,8 @@ enum Body {
     Unmasked,
     /// Bytes of a piece.
     Piece(usize, Range<usize>),
+    /// A piece of what carried it, still encrypted.
+    Sealed(usize),
     /// Bytes that nobody has, from this offset.
     Hole(u64, u64),
     Packet,
@@ -190,6 +192,10 @@ impl<'a> Sheet<'a> {
                     false
                 })
             }
+            Body::Sealed(piece) => {
+                let piece = &self.replay.sealed[*piece];
+                self.dump(row, (Area::Sealed, piece.at), &piece.bytes, |_| false)
+            }
             Body::Hole(at, len) => self.dump(
                 row,
                 (Area::Wire, *at),
@@ -246,6 +252,7 @@ impl<'a> Sheet<'a> {
             Body::Payload => self.rows(self.replay.payload.len()),
             Body::Unmasked => self.rows(self.unmasked.len()),
             Body::Piece(_, range) => self.rows(range.len()),
+            Body::Sealed(piece) => self.rows(self.replay.sealed[*piece].bytes.len()),
             Body::Hole(_, len) => self.rows((*len).min(HOLE) as usize),
             Body::Packet => self.rows(
                 self.replay
@@ -326,6 +333,10 @@ impl<'a> Sheet<'a> {
         let span = replay.event.span;
         let body = span.start + self.header();
         let mut at = span.start;
+        let decrypted = match span.space {
+            Space::Tcp => "",
+            Space::Tls(_) => " decrypted",
+        };
         for (number, piece) in replay.pieces.iter().enumerate() {
             self.hole(at, piece.at);
             let end = piece.at + piece.bytes.len() as u64;
@@ -334,7 +345,7 @@ impl<'a> Sheet<'a> {
                 if from < to {
                     let what = self.part(from < body);
                     let title = format!(
-                        "packet {}, {} at {from}{what}",
+                        "packet {}, {}{decrypted} at {from}{what}",
                         piece.packet,
                         size(to - from)
                     );
@@ -346,6 +357,14 @@ impl<'a> Sheet<'a> {
         }
         if !replay.pieces.is_empty() {
             self.hole(at, span.end());
+        }
+        for (number, piece) in replay.sealed.iter().enumerate() {
+            let len = size(piece.bytes.len() as u64);
+            let title = format!(
+                "packet {}, {len} at {}: TLS records, encrypted",
+                piece.packet, piece.at
+            );
+            self.push(title, Body::Sealed(number));
         }
     }
 

@@ -139,7 +139,7 @@ impl Theme {
             (EventKind::Ws(Ws::Frame(_)) | EventKind::Tcp(Tcp::Note(_)), _) => self.dim(),
             (EventKind::Finding(finding), _) => self.severity(finding.severity),
             (EventKind::Insight(_), _) => self.dim(),
-            (EventKind::Http(_) | EventKind::Tcp(_), _) => self.plain(),
+            (EventKind::Http(_) | EventKind::Tls(_) | EventKind::Tcp(_), _) => self.plain(),
         }
     }
 

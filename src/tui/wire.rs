@@ -16,6 +16,8 @@ pub enum Area {
     Unmasked,
     /// The packet.
     Packet,
+    /// Stream offsets of captured bytes that are still encrypted.
+    Sealed,
 }
 
 /// Some bytes.

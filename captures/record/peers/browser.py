@@ -60,6 +60,7 @@ browser = subprocess.Popen(
      "--disable-background-networking", "--disable-component-update", "--disable-sync",
      "--disable-extensions", "--no-proxy-server", "--disable-dev-shm-usage",
      "--disable-features=LocalNetworkAccessChecks,OptimizationHints,MediaRouter",
+     "--ignore-certificate-errors",
      f"--user-data-dir={profile}", f"http://{page_at}/"],
     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 ok = done.wait(90)

@@ -23,6 +23,7 @@ import base64
 import hashlib
 import json
 import os
+import ssl
 import sys
 import time
 
@@ -62,6 +63,33 @@ def described(payload, kind=None):
 
 def payload_of(p):
     return p if isinstance(p, str) else base64.b64decode(p["b64"])
+
+
+def tls_of(options, server):
+    """An `ssl` context from {"cert", "key", "min", "max", "ciphers", "no_etm", "keylog"}; None from None."""
+    if options is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    if server:
+        context.load_cert_chain(options["cert"], options["key"])
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    for name in ("min", "max"):
+        if name in options:
+            setattr(context, {"min": "minimum_version", "max": "maximum_version"}[name],
+                    ssl.TLSVersion[options[name]])
+    if "ciphers" in options:
+        context.set_ciphers(options["ciphers"])
+    if options.get("no_etm"):
+        context.options |= 1 << 19  # SSL_OP_NO_ENCRYPT_THEN_MAC
+    if "curve" in options:
+        context.set_ecdh_curve(options["curve"])
+    if "alpn" in options:
+        context.set_alpn_protocols(options["alpn"])
+    if "keylog" in options:
+        context.keylog_filename = options["keylog"]
+    return context
 
 
 def read_spec():

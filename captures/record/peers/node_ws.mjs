@@ -1,7 +1,10 @@
 // A WebSocket server or client made of Node's `ws`.
 import { createRequire } from 'node:module';
+import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
+import { connect } from 'node:tls';
 import { Log, described, payloadOf, readSpec, now, sleep, address, nameOf } from './common.mjs';
 
 const require = createRequire(process.env.NODE_HOME + '/');
@@ -90,7 +93,8 @@ function server() {
     maxPayload: 1 << 28,
     handleProtocols: (offered) => (spec.subprotocols ?? []).find((p) => offered.has(p)) ?? false,
   });
-  const web = http.createServer((req, res) => {
+  const tls = spec.tls && { ...spec.tls, key: fs.readFileSync(spec.tls.key), cert: fs.readFileSync(spec.tls.cert) };
+  const web = (tls ? https : http).createServer(tls ?? {}, (req, res) => {
     // a plain request, not an upgrade
     const [status, headers, body] = spec.pages?.[req.url] ?? [404, {}, 'no such page\n'];
     res.writeHead(status, headers);
@@ -130,6 +134,8 @@ function server() {
   front.listen(port, host, () => console.log('ready'));
 }
 
+const tickets = [];
+
 async function client(session) {
   await sleep(session.after ?? 0);
   const options = {
@@ -140,7 +146,18 @@ async function client(session) {
     localPort: session.bind && address(session.bind)[1],
     protocolVersion: session.version ?? 13,
   };
-  const url = `ws://${session.host ?? session.dial}${session.uri}`;
+  const { keylog, resume, ...tls } = session.tls ?? {};
+  if (session.tls) {
+    Object.assign(options, tls, { rejectUnauthorized: false, servername: 'wscope.test' });
+    if (resume && tickets.length) options.session = tickets.at(-1);
+    options.createConnection = (o) => {
+      const socket = connect({ ...o, path: undefined });
+      if (keylog) socket.on('keylog', (line) => fs.appendFileSync(keylog, line));
+      socket.on('session', (ticket) => tickets.push(ticket));
+      return socket;
+    };
+  }
+  const url = `${session.tls ? 'wss' : 'ws'}://${session.host ?? session.dial}${session.uri}`;
   const ws = new WebSocket(url, session.subprotocols ?? [], options);
   let opened, extensions, done;
   const finished = new Promise((f) => { done = f; });
@@ -165,6 +182,7 @@ async function client(session) {
 
 if (spec.role === 'server') server();
 else {
-  await Promise.all(spec.sessions.map(client));
+  if (spec.one_by_one) for (const session of spec.sessions) await client(session);
+  else await Promise.all(spec.sessions.map(client));
   process.exit(0);
 }

@@ -17,7 +17,7 @@ from websockets.extensions.permessage_deflate import (
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Response
 
-from common import Log, address, described, name_of, now, payload_of, read_spec
+from common import Log, address, described, name_of, now, payload_of, read_spec, tls_of
 
 spec = read_spec()
 log = Log(spec["role"], f"python websockets {websockets.__version__}")
@@ -174,6 +174,7 @@ async def server():
     async with serve(handler, host, port, create_connection=LoggedServer, compression=None,
                      extensions=deflate_of(ServerPerMessageDeflateFactory, spec.get("deflate")),
                      subprotocols=spec.get("subprotocols"), process_request=request,
+                     ssl=tls_of(spec.get("tls"), True),
                      process_response=response, ping_interval=None, max_size=None,
                      server_header=None if spec.get("quiet") else "websockets"):
         print("ready", flush=True)
@@ -207,7 +208,12 @@ async def one_client(session):
         return ws
 
     try:
-        ws = await connect(f"ws://{session.get('host', dial)}{uri}", create_connection=connection,
+        tls = tls_of(session.get("tls"), False)
+        scheme = "wss" if tls else "ws"
+        if tls:
+            kwargs["ssl"] = tls
+            kwargs["server_hostname"] = "wscope.test"
+        ws = await connect(f"{scheme}://{session.get('host', dial)}{uri}", create_connection=connection,
                            compression=None, ping_interval=None, max_size=None,
                            extensions=deflate_of(ClientPerMessageDeflateFactory, session.get("deflate")),
                            subprotocols=session.get("subprotocols"),

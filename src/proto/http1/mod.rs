@@ -104,7 +104,7 @@ impl Http1 {
                     }
                 },
             },
-            Input::Gap { at, len } => self.gap(dir, at, len, cx),
+            Input::Gap { at, len, exact } => self.gap(dir, at, len, exact, cx),
             Input::End(_) => Step::Took(0),
         }
     }
@@ -249,10 +249,11 @@ impl Http1 {
         Step::Become(0, Layer::WebSocket(Box::new(layer)))
     }
 
-    fn gap(&mut self, dir: Dir, at: u64, len: u64, cx: &mut Cx<'_>) -> Step {
+    fn gap(&mut self, dir: Dir, at: u64, len: u64, exact: bool, cx: &mut Cx<'_>) -> Step {
         *dir.of_mut(&mut self.searched) = 0;
         let state = dir.of_mut(&mut self.sides);
         if let State::Body(body) = state
+            && (exact || *body == Body::UntilEnd)
             && body.skip(len)
         {
             if body.is_done() {

@@ -23,14 +23,14 @@ impl WebSocket {
         self.ending.hole(dir);
     }
 
-    pub(super) fn gap(&mut self, dir: Dir, at: u64, len: u64, cx: &mut Cx<'_>) {
+    pub(super) fn gap(&mut self, dir: Dir, at: u64, len: u64, exact: bool, cx: &mut Cx<'_>) {
         if dir.of(&self.sides).lost.is_some() {
             // What waited before this hole has been given up by the host.
             dir.of_mut(&mut self.sides).lost = Some(Box::default());
             return;
         }
         let mut len = len;
-        if let Some(current) = dir.of(&self.sides).frame {
+        if exact && let Some(current) = dir.of(&self.sides).frame {
             let within = current.left().min(len);
             self.payload(dir, current, Payload::Lost(within), cx);
             len -= within;

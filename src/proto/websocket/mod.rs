@@ -131,8 +131,8 @@ impl WebSocket {
                 self.search(dir, at, packet, bytes, cx)
             }
             Input::Bytes { at, packet, bytes } => self.bytes(dir, at, packet, bytes, cx),
-            Input::Gap { at, len } => {
-                self.gap(dir, at, len, cx);
+            Input::Gap { at, len, exact } => {
+                self.gap(dir, at, len, exact, cx);
                 Step::Took(0)
             }
             Input::End(end) => {

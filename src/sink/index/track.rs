@@ -3,7 +3,7 @@
 use super::row::{Row, Tag};
 use crate::model::{
     CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, SessionId, Severity, Tcp,
-    TcpEnd, Timestamp, Verdict, Ws,
+    TcpEnd, Timestamp, Tls, Verdict, Ws,
 };
 
 /// One connection: what it is, and all that happened on it.
@@ -338,6 +338,10 @@ impl Track {
                 });
             }
             EventKind::Tcp(Tcp::Note(Note::Protocol(name))) => self.what = Some((*name).into()),
+            EventKind::Tls(Tls::Hello(hello)) if self.what.is_none() => {
+                let name = hello.server_name.as_deref();
+                self.what = Some(name.map_or("TLS".into(), |name| format!("TLS {name}")));
+            }
             EventKind::Finding(finding) if finding.verdict == Verdict::Fail => {
                 self.findings[match finding.severity {
                     Severity::Note => 0,

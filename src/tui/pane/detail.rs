@@ -328,6 +328,7 @@ fn show(name: &str, value: Value<'_>) -> Vec<Node> {
         Value::Signed(number) => number.to_string(),
         Value::Bool(yes) => if yes { "yes" } else { "no" }.into(),
         Value::Hex(number) => format!("{number:08x}"),
+        Value::Digits(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         Value::Octets(bytes) | Value::Base64(bytes) => escape(&String::from_utf8_lossy(bytes)),
         Value::Packets(packets) => {
             let packets: Vec<_> = packets.iter().map(ToString::to_string).collect();

@@ -1,0 +1,4 @@
+//! See `src/keylog.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| wscope_fuzz::keylog::run(bytes));

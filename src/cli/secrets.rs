@@ -1,0 +1,73 @@
+//! The key logs that were named, and what is in them.
+
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use wscope::model::Keys;
+use wscope::source::KeyLog;
+
+/// The secrets of a run; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    pub keys: Keys,
+    loaded: OnceLock<()>,
+}
+
+/// How long a key log that grows is left alone after a look at it.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+impl Secrets {
+    /// Reads the key logs, once: those that were named, else the one that the environment names.
+    /// While packets still come in from a stream, more secrets may come as well.
+    pub fn load(&self, named: &[PathBuf], captures: &[PathBuf]) -> Result<()> {
+        if self.loaded.set(()).is_err() {
+            return Ok(());
+        }
+        let stream = |path: &PathBuf| path == Path::new("-") || !path.is_file();
+        let grows = captures.iter().any(stream);
+        let environment = std::env::var_os("SSLKEYLOGFILE").filter(|value| !value.is_empty());
+        let mut logs = Vec::new();
+        let paths = match named {
+            [] => environment.map(PathBuf::from).into_iter().collect(),
+            named => named.to_vec(),
+        };
+        for path in paths {
+            let mut log = KeyLog::new(&path);
+            match log.read(&self.keys, !grows) {
+                Ok(read) => {
+                    for bad in &read.bad {
+                        super::say(&format!("{}: line {}: {}", bad.name, bad.line, bad.cause));
+                    }
+                    if read.bad_lines > read.bad.len() as u64 {
+                        let more = read.bad_lines - read.bad.len() as u64;
+                        super::say(&format!("{}: {more} more lines like these", path.display()));
+                    }
+                }
+                // Another program may yet create what the environment names.
+                Err(_) if grows || named.is_empty() => {}
+                Err(error) => return Err(error.into()),
+            }
+            logs.push(log);
+        }
+        if grows && !logs.is_empty() {
+            self.follow(logs);
+        }
+        Ok(())
+    }
+
+    /// Reads on in these logs whenever a secret is lacking.
+    pub fn follow(&self, mut logs: Vec<KeyLog>) {
+        let mut looked: Option<Instant> = None;
+        self.keys.set_more(move |keys| {
+            if looked.is_some_and(|looked| looked.elapsed() < PATIENCE) {
+                return keys.lack();
+            }
+            looked = Some(Instant::now());
+            for log in &mut logs {
+                // What cannot be read now may be readable the next time.
+                let _ = log.read(keys, false);
+            }
+        });
+    }
+}
