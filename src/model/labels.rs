@@ -106,6 +106,18 @@ pub struct Remark {
 }
 
 impl Remark {
+    /// Whether Wireshark shows a retransmission timeout here: `since`, the time since the segment was
+    /// sent before.
+    #[must_use]
+    pub fn is_resent(&self) -> bool {
+        let others = [
+            Wireshark::FAST_RETRANSMISSION,
+            Wireshark::SPURIOUS_RETRANSMISSION,
+        ];
+        self.wireshark.has(Wireshark::RETRANSMISSION)
+            && !others.iter().any(|&label| self.wireshark.has(label))
+    }
+
     /// A remark that Wireshark has no name for.
     #[must_use]
     pub fn new(label: Label, why: Why) -> Self {
@@ -173,6 +185,16 @@ pub enum Label {
 }
 
 impl Label {
+    /// Whether it says what held a message up; `since` is then for how long, and `of` the packet that
+    /// tells why.
+    #[must_use]
+    pub fn is_delay(self) -> bool {
+        matches!(
+            self,
+            Self::HeadOfLine | Self::WindowDelay | Self::NagleDelay
+        )
+    }
+
     /// The word for it, as JSON has it.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -152,6 +152,17 @@ impl Trace {
         self.hole(seq)?.event
     }
 
+    /// The packet that showed the hole with this sequence number in it; without one, the oldest hole
+    /// that is open.
+    #[must_use]
+    pub fn hole_shown(&self, seq: Option<u32>) -> Option<PacketNo> {
+        let hole = match seq {
+            Some(seq) => self.hole(seq),
+            None => self.holes.as_deref()?.first(),
+        };
+        hole.map(|hole| hole.packet)
+    }
+
     fn hole(&self, seq: u32) -> Option<&Hole> {
         self.holes
             .as_deref()?

@@ -89,6 +89,8 @@ pub struct Look {
     pub advance: u32,
     /// The sender's window, scaled; none where the scale is unknown.
     pub window: Option<u32>,
+    /// The end of that window lies further than before, or nothing tells.
+    pub edge_moved: bool,
 }
 
 impl Labels {
@@ -178,8 +180,11 @@ impl Labels {
         }
         advance(fwd, segment, packet, now, look.labels);
         fwd.window = Some(segment.window);
+        let edge =
+            (fwd.acks && fwd.scale != Scale::Unknown).then(|| fwd.ack.wrapping_add(fwd.room));
         fwd.room = room(segment, fwd.scale, rev.scale);
         look.window = (fwd.scale != Scale::Unknown).then_some(fwd.room);
+        look.edge_moved = edge.is_none_or(|edge| above(segment.ack.wrapping_add(fwd.room), edge));
         let before = (fwd.acks && flags.ack()).then_some(fwd.ack);
         fwd.acks |= flags.ack();
         fwd.ack = segment.ack;
@@ -245,6 +250,13 @@ impl Labels {
     #[must_use]
     pub fn heard(&self, dir: Dir) -> Option<(PacketNo, Timestamp)> {
         dir.of(&self.sides).heard
+    }
+
+    /// What this side has acknowledged last.
+    #[must_use]
+    pub fn acked(&self, dir: Dir) -> Option<u32> {
+        let side = dir.of(&self.sides);
+        side.acks.then_some(side.ack)
     }
 
     /// Exchanges the two directions.

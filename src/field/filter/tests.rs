@@ -83,7 +83,7 @@ fn no_nesting_is_too_deep_to_refuse() {
     ] {
         assert!(Filter::new(&text).is_err());
     }
-    let flat = vec!["tcp.port == 1"; 500].join(" || ");
+    let flat = vec!["tcp.port == 1"; 400].join(" || ");
     assert!(Filter::new(&flat).is_ok());
 }
 

@@ -112,7 +112,7 @@ impl Track {
             push(&mut self.rows, row);
         }
         // Once there was no room, later previews would stand at the wrong place.
-        let at = self.text_ends.len() + usize::from(joined);
+        let at = self.text_ends.len() + usize::from(!joined);
         let fits = u32::try_from(self.texts.len() + preview.len()).is_ok();
         if at == self.rows.len() && (joined || keep) && fits {
             self.texts.push_str(preview);
@@ -300,7 +300,13 @@ impl Track {
 
     /// Counts what an event tells.
     fn note(&mut self, event: &Event) {
-        if let Some(dir) = event.dir {
+        // What a header claims, and what is said of it afterwards, are no bytes that were seen.
+        let claimed = match &event.kind {
+            EventKind::Ws(Ws::Frame(frame)) => frame.unfinished,
+            EventKind::Finding(_) | EventKind::Insight(_) => true,
+            _ => false,
+        };
+        if let Some(dir) = event.dir.filter(|_| !claimed) {
             let bytes = dir.of_mut(&mut self.bytes);
             *bytes = (*bytes).max(event.span.end());
         }

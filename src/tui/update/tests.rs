@@ -49,7 +49,7 @@ fn folding_keeps_to_the_same_message() {
     assert_eq!(selected(&bench).to_string(), "16.0", "its frame");
     bench.press("-");
     assert_eq!(selected(&bench), message, "a frame folds into its message");
-    bench.press("+++");
+    bench.press("+");
     assert_eq!(bench.app.timeline.level, Level::Tcp);
     assert_eq!(selected(&bench), message);
 }
