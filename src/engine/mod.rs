@@ -188,6 +188,7 @@ impl Engine {
             });
             let mut cx = work.cx(&entry.tcp);
             cx.emit(Place::default(), kind, Loan::default());
+            work.collect(&entry.tcp);
         }
         work.settle();
         work.error.map_or(Ok(()), Err)

@@ -455,9 +455,9 @@ impl<W: Write> Stats<W> {
             tcp_packets,
             tcp_conns,
             undecodable,
-            dropped,
             wire_bytes,
             other_bytes,
+            dropped,
         } = counts;
         writeln!(
             self.into,
