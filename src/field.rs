@@ -22,6 +22,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A number.
     Number(u64),
+    /// A number that may be below zero.
+    Signed(i64),
     /// Yes or no.
     Bool(bool),
     /// A masking key or the like, written in hexadecimal digits.
@@ -65,25 +67,93 @@ pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Valu
 }
 
 fn visit_insight(insight: &Insight, f: &mut impl FnMut(&'static str, Value<'_>)) {
-    f("session", Value::Number(insight.session.0.into()));
+    if let Some(session) = insight.session {
+        f("session", Value::Number(session.0.into()));
+    }
     f("what", Value::Text(insight.kind.word()));
-    let mut nanos = |name, nanos: Option<i64>| {
+    let nanos = |f: &mut dyn FnMut(&'static str, Value<'_>), name, nanos: Option<i64>| {
         if let Some(nanos) = nanos.and_then(|nanos| u64::try_from(nanos).ok()) {
             f(name, Value::Number(nanos));
         }
     };
-    match insight.kind {
-        InsightKind::RoundTrip { nanos: rtt } => nanos("round_trip_ns", Some(rtt)),
+    let named = |f: &mut dyn FnMut(&'static str, Value<'_>), format, name: &Option<String>| {
+        f("format", Value::Text(format));
+        if let Some(name) = name {
+            f("name", Value::Text(name));
+        }
+    };
+    match &insight.kind {
+        InsightKind::RoundTrip { by, nanos: rtt } => {
+            f("by", Value::Text(by.word()));
+            nanos(f, "round_trip_ns", Some(*rtt));
+        }
         InsightKind::Heartbeat {
+            by,
             pings,
             answered,
             period,
             round_trip,
         } => {
-            nanos("period_ns", period);
-            nanos("round_trip_ns", round_trip);
-            f("pings", Value::Number(pings.into()));
-            f("answered", Value::Number(answered.into()));
+            f("by", Value::Text(by.word()));
+            nanos(f, "period_ns", *period);
+            nanos(f, "round_trip_ns", *round_trip);
+            f("pings", Value::Number((*pings).into()));
+            if let Some(answered) = answered {
+                f("answered", Value::Number((*answered).into()));
+                f(
+                    "missed",
+                    Value::Number(pings.saturating_sub(*answered).into()),
+                );
+            }
+        }
+        InsightKind::Answered(answered) => {
+            named(f, answered.format, &answered.name);
+            f("request", Value::Text(&answered.id));
+            nanos(f, "latency_ns", Some(answered.nanos));
+            f("failed", Value::Bool(answered.failed));
+            if let Some(times) = answered.outlier {
+                f("times_median", Value::Number(times));
+            }
+            if let Some((id, label)) = answered.meanwhile {
+                f("meanwhile", Value::Text(label.word()));
+                f("meanwhile_event", Value::Text(&id.to_string()));
+            }
+        }
+        InsightKind::Unanswered(unanswered) => {
+            named(f, unanswered.format, &unanswered.name);
+            f("request", Value::Text(&unanswered.id));
+            nanos(f, "waited_ns", Some(unanswered.waited));
+        }
+        InsightKind::Pairs(pairs) => {
+            named(f, pairs.format, &pairs.name);
+            f("asked", Value::Number(pairs.asked));
+            f("answered", Value::Number(pairs.answered));
+            f("failed", Value::Number(pairs.failed));
+            nanos(f, "median_ns", pairs.median);
+            nanos(f, "longest_ns", pairs.longest);
+        }
+        InsightKind::Cost(cost) => {
+            f("packets", Value::Number(cost.packets));
+            f("bytes", Value::Number(cost.total()));
+            for (name, bytes) in cost.rows() {
+                f(name, Value::Number(bytes));
+            }
+            f("saved", Value::Signed(cost.saved));
+        }
+        InsightKind::Delivery(delivery) => {
+            f("way", Value::Text(delivery.way.word()));
+            f("path", Value::Text(&delivery.path));
+            f("requests", Value::Number(delivery.requests));
+            f("updates", Value::Number(delivery.updates));
+            f("bytes", Value::Number(delivery.bytes));
+            if let Some(price) = delivery.price() {
+                f("bytes_per_update", Value::Number(price));
+            }
+            nanos(f, "waited_ns", delivery.waited);
+        }
+        InsightKind::GivenUp { what, count } => {
+            f("text", Value::Text(what));
+            f("count", Value::Number(*count));
         }
     }
 }

@@ -406,6 +406,45 @@ def violations(lab):
             if (n, wrong[0]) != ("1", LONG)))  # there `websockets`, with no limit set, waits for the 2**63 bytes
 
 
+# Frames that stand alone: two bytes of header, four of a masking key that is zero, payload.
+BREACHES = {
+    "RSV2 without an extension": "a18000000000",
+    "RSV3 without an extension": "918000000000",
+    "a reserved control opcode": "8b8000000000",
+    "a length of 5 in 16 bits": "81fe00050000000068656c6c6f",
+    "a length of 5 in 64 bits": "81ff00000000000000050000000068656c6c6f",
+    "a message inside a message": "01820000000068698182000000006869",
+    "an overlong slash": "818200000000c0af",
+    "a surrogate": "818300000000eda080",
+    "a character above U+10FFFF": "818400000000f4908080",
+    "a first fragment that cannot become UTF-8": "018200000000ff61",
+    "a pong of 126 bytes": "8afe007e00000000" + "61" * 126,
+    "a close in fragments": "08820000000003e8",
+    "a close with code 999": "88820000000003e7",
+    "a close with code 1004": "88820000000003ec",
+    "a close with code 1006": "88820000000003ee",
+    "a close with code 1015": "88820000000003f7",
+    "a close with code 1016": "88820000000003f8",
+    "a close with code 2999": "8882000000000bb7",
+    "a close with code 5000": "888200000000" + "1388",
+    "a close reason that is not UTF-8": "88840000000003e8c328",
+    "a message after the close": "88820000000003e8" + "818200000000" + "6869",
+}
+
+
+@scenario
+def breaches(lab):
+    """More ways to break the protocol, each by a client that does nothing else wrong, against two servers."""
+    ns = lab.ns()
+    ends = {"1": ("127.0.0.1:9080", "py_websockets.py"), "2": ("127.0.0.1:9081", "node_ws.mjs")}
+    with lab.capture(ns, "lo", "tcp portrange 9080-9081"):
+        for at, peer in ends.values():
+            lab.server(ns, peer, listen=at, sessions={"*": {"echo": True}})
+        lab.client(ns, "raw.py", *(
+            {"dial": at, "uri": f"/breach?c={n}{i:02}", "recv": 0, "early": [[], []], "patience": 0.5, "wrong": wrong}
+            for n, (at, _) in ends.items() for i, wrong in enumerate(BREACHES.items(), 1)))
+
+
 # -- many connections -------------------------------------------------------
 
 @scenario

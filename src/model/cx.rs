@@ -96,20 +96,18 @@ impl Place {
 }
 
 impl Cx<'_> {
-    /// Puts an event on the timeline, and right after it what the sink adds.
+    /// Puts an event on the timeline.
     pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
-        let id = self.put(place, kind, loan);
-        self.add();
-        id
+        self.put(place, kind, loan)
     }
 
-    /// Says that nothing more comes of this connection.
+    /// Says that no more facts come of this connection.
     pub fn over(&mut self) {
         self.sink.over(self.conn);
-        self.add();
     }
 
-    fn add(&mut self) {
+    /// Puts what the sink adds about this connection on the timeline.
+    pub fn add(&mut self) {
         while let Some((place, kind)) = self.sink.more() {
             self.put(place, kind, Loan::default());
         }

@@ -83,6 +83,7 @@ impl Bench {
             ip_id: self.stamp.map(|(_, id)| id),
             payload,
             cut: 0,
+            header: 20,
             payload_at: None,
         };
         let packet = PacketNo::new(self.packet).unwrap();
