@@ -289,12 +289,12 @@ fn visit_remark(event: &Event, remark: &Remark, f: &mut impl FnMut(&'static str,
             "since_ns"
         };
         f(name, Value::Number(since));
-        if remark.is_resent() {
-            f("rto_ns", Value::Number(since));
-        }
+    }
+    if let Some(micros) = remark.rto {
+        f("rto_us", Value::Number(micros.get().into()));
     }
     if let Some(bytes) = remark.in_flight {
-        f("bytes_in_flight", Value::Number(bytes.into()));
+        f("bytes_in_flight", Value::Number(bytes.get().into()));
     }
 }
 

@@ -39,13 +39,13 @@ pub struct Engine {
     last: (PacketNo, Timestamp),
     /// Connections that have ended, oldest first: forgotten after a while.
     ended: VecDeque<(Timestamp, Key, ConnId)>,
-    /// What the sink adds about the packet at hand, and the connections that are over with it.
-    added: Vec<(ConnId, Flow, Place, EventKind)>,
-    gone: Vec<ConnId>,
     /// What is noted for a trail, where one is left.
     notes: Option<trail::Notes>,
     /// The only connection that is looked at, where there is one.
     only: Option<(Key, ConnId)>,
+    /// What the sink adds about the packet at hand, and the connections that are over with it.
+    added: Vec<(ConnId, Flow, Place, EventKind)>,
+    gone: Vec<ConnId>,
 }
 
 /// A connection, and what speaks on it.
@@ -72,10 +72,10 @@ impl Engine {
             next_conn: 0,
             last: (PacketNo::FIRST, Timestamp::default()),
             ended: VecDeque::new(),
-            added: Vec::new(),
-            gone: Vec::new(),
             notes: None,
             only: None,
+            added: Vec::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -94,8 +94,8 @@ impl Engine {
         self.counters.events = 0;
         self.last = (packet.no, packet.time);
         self.forget(packet.time);
-        let only = self.only;
         self.counts.wire_bytes += u64::from(packet.orig_len);
+        let only = self.only;
         match self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
                 if only.is_some_and(|(key, _)| key != Key::new(segment.src, segment.dst)) {

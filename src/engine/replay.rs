@@ -175,7 +175,6 @@ impl Sink for Find {
                 EventKind::Tcp(Tcp::Note(Note::Ack(_) | Note::Delivered(_)))
             ),
             unjudged: !self.by_id,
-            marks: false,
             ..Want::default()
         }
     }

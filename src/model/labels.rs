@@ -1,6 +1,7 @@
 //! Names for segments that are not ordinary: Wireshark's, and our own with the reason.
 
 use super::PacketNo;
+use std::num::NonZeroU32;
 use std::ops::BitOrAssign;
 
 /// Wireshark's names for a segment: a set of its `tcp.analysis` labels.
@@ -98,7 +99,10 @@ pub struct Remark {
     /// Which repetition of an acknowledgement it is, from 1; 0 for none.
     pub duplicate: u32,
     /// Bytes sent and not acknowledged, where the segment carries some.
-    pub in_flight: Option<u32>,
+    pub in_flight: Option<NonZeroU32>,
+    /// Microseconds since the oldest segment was sent that is not acknowledged, where it is sent again:
+    /// Wireshark's RTO.
+    pub rto: Option<NonZeroU32>,
     /// The earlier packet of which it speaks.
     pub of: Option<PacketNo>,
     /// Nanoseconds since that packet.
@@ -106,18 +110,6 @@ pub struct Remark {
 }
 
 impl Remark {
-    /// Whether Wireshark shows a retransmission timeout here: `since`, the time since the segment was
-    /// sent before.
-    #[must_use]
-    pub fn is_resent(&self) -> bool {
-        let others = [
-            Wireshark::FAST_RETRANSMISSION,
-            Wireshark::SPURIOUS_RETRANSMISSION,
-        ];
-        self.wireshark.has(Wireshark::RETRANSMISSION)
-            && !others.iter().any(|&label| self.wireshark.has(label))
-    }
-
     /// A remark that Wireshark has no name for.
     #[must_use]
     pub fn new(label: Label, why: Why) -> Self {
@@ -127,6 +119,7 @@ impl Remark {
             wireshark: Wireshark::default(),
             duplicate: 0,
             in_flight: None,
+            rto: None,
             of: None,
             since: None,
         }

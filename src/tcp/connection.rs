@@ -12,6 +12,8 @@ use crate::model::{
     TcpOpen, Timestamp, Trust, What, Wireshark,
 };
 
+use std::num::NonZeroU32;
+
 /// A TCP connection, from its first captured segment to its end.   RFC 9293
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -488,7 +490,7 @@ impl Connection {
             }
             let heard = self.labels.heard(dir.flip());
             let remark = Remark {
-                in_flight: self.labels.in_flight(dir),
+                in_flight: self.labels.in_flight(dir).and_then(NonZeroU32::new),
                 of: heard.map(|(packet, _)| packet),
                 since: heard.map(|(_, at)| cx.time.since(at)),
                 ..Remark::new(Label::Silence, Why::Unanswered)
@@ -559,7 +561,7 @@ impl Connection {
             None => Span::tcp(at, 0),
         };
         if facts.seen.is_some() {
-            remark.in_flight = self.labels.in_flight(dir);
+            remark.in_flight = self.in_flight(segment, dir).and_then(NonZeroU32::new);
         }
         let place = Place {
             about,
@@ -586,16 +588,16 @@ impl Connection {
         dir: Dir,
         cx: &mut Cx<'_>,
     ) {
+        let in_flight = match segment.is_empty() {
+            true => None,
+            false => self.in_flight(segment, dir),
+        };
         let way = self.way(dir);
         let book = self.acks.get_or_insert_default();
         for Mark { event, dir, span } in std::mem::take(&mut cx.marks) {
             book.message(dir, event, span.start, span.end(), cx.time);
         }
         let mss = dir.of(&self.sides).mss;
-        let in_flight = match segment.is_empty() {
-            true => None,
-            false => self.labels.in_flight(dir),
-        };
         let Some(ack) = acks::name(segment, look, label, mss, way) else {
             return;
         };
@@ -673,6 +675,13 @@ impl Connection {
         let filled = matches!(arrival.seen, Seen::FillsHole | Seen::Partly);
         self.drain(dir, cx, above);
         filled
+    }
+
+    /// Bytes of this direction that are not acknowledged, this segment's included; a FIN is none.
+    fn in_flight(&self, segment: &Segment<'_>, dir: Dir) -> Option<u32> {
+        let fin = u32::from(segment.flags.fin());
+        let bytes = self.labels.in_flight(dir)?.checked_sub(fin);
+        bytes.filter(|&bytes| bytes > 0)
     }
 
     /// The time from the tap to the end that sends in `dir`, and back, as the handshake shows it.

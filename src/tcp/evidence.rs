@@ -5,6 +5,7 @@ use super::ledger::Seen;
 use crate::model::{
     EventId, Label, Options, PacketNo, Remark, Segment, Timestamp, Why, Wireshark as W,
 };
+use std::num::NonZeroU32;
 
 /// What is remembered of one direction, so that its segments can be told apart.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +103,9 @@ impl Trace {
             wireshark: look.labels,
             duplicate: look.duplicate,
             in_flight: None,
+            rto: look
+                .rto
+                .and_then(|nanos| NonZeroU32::new(u32::try_from(nanos / 1000).ok()?)),
             of: of.map(|(packet, _)| packet).or(look.of),
             since: of.map(|(_, since)| since),
         };

@@ -81,6 +81,9 @@ pub struct Look {
     pub of: Option<PacketNo>,
     /// Nanoseconds since that packet.
     pub since: Option<i64>,
+    /// Nanoseconds since the oldest segment that is not acknowledged was sent, where this one is a
+    /// retransmission of another kind than fast or needless.
+    pub rto: Option<i64>,
     /// The segment that ends exactly where this acknowledgement does, and how long ago it came.
     pub acks: Option<(PacketNo, i64)>,
     /// How many segments this acknowledgement confirms.
@@ -340,6 +343,8 @@ fn repeated(
         .map_or((top, top_at), |sent| (sent.packet, sent.time));
     look.of = Some(of);
     look.since = Some(now.since(at));
+    let oldest = fwd.unacked.oldest().map_or(top_at, |sent| sent.time);
+    look.rto = Some(now.since(oldest));
 }
 
 /// Moves the marks of a direction up to the end of its segment.

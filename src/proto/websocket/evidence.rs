@@ -1,8 +1,9 @@
 //! What bytes prove that look like a frame, in bits: how unlikely it is that others would look so.
 //!
-//! Three things look like a frame without being one, and each is weighed against:
+//! Three kinds of thing look like a frame without being one, and each is weighed against:
 //! - bytes of any kind, of which one in fifty has the form of a header;
-//! - the inside of a text, where text is no proof that a frame begins;
+//! - the inside of a text, or a text with a few bytes before it, where text is little proof that a
+//!   frame begins;
 //! - the tail of a compressed payload: coded with the fixed codes, it inflates from almost anywhere to
 //!   its end, so that a false frame which happens to end where a true one does inflates as well.
 
@@ -23,6 +24,9 @@ pub struct Weight {
     pub behind: u32,
 }
 
+/// Bits that text proves at most where it is not masked, and the stream may be anything.
+const TEXT: u32 = 12;
+
 /// The bits of the payload alone.
 #[derive(Clone, Copy, Default)]
 struct Payload {
@@ -32,7 +36,15 @@ struct Payload {
 }
 
 /// Weighs the frame with this header at this place; none where it cannot be one.
-pub fn weigh(bytes: &[u8], at: usize, header: &Header, expect: Expect) -> Option<Weight> {
+///
+/// `stranger` says that it is not known whether the stream is WebSocket at all.
+pub fn weigh(
+    bytes: &[u8],
+    at: usize,
+    header: &Header,
+    expect: Expect,
+    stranger: bool,
+) -> Option<Weight> {
     let from = at + usize::from(header.header_length);
     let end = usize::try_from(header.length)
         .ok()
@@ -41,10 +53,14 @@ pub fn weigh(bytes: &[u8], at: usize, header: &Header, expect: Expect) -> Option
     let payload = bytes.get(from..end.min(bytes.len()))?;
     let cap = if shares_a_length(bytes, at, expect) {
         0
-    } else if header.masking_key.is_none() {
-        within_a_text(bytes, at, from, payload)
-    } else {
+    } else if header.masking_key.is_some() {
         u32::MAX
+    } else if stranger && header.opcode == Opcode::TEXT && header.rsv == 0 {
+        // Text behind a few bytes that are none is what many protocols have: what tells a frame is
+        // that its length is right.
+        within_a_text(bytes, at, from, payload).min(if whole { TEXT } else { 0 })
+    } else {
+        within_a_text(bytes, at, from, payload)
     };
     let payload = check(payload, header, whole)?.at_most(cap);
     // An empty frame is two bytes that many things repeat.
@@ -206,10 +222,16 @@ fn of_deflate(plain: &[u8], whole: bool, text: bool, masked: bool) -> Option<Pay
         (true, _) => 9 + per_byte(4, 32).min(14),
         (false, _) => per_byte(3, 32).min(12),
     };
+    // As seldom the tail of a compressed message inflates to the end of it.
+    let of_tail = match whole {
+        true if text && len >= 16 => 3,
+        true => 2,
+        false => 0,
+    };
     let own = if masked || seen.dynamic {
         bits
     } else {
-        bits.min(if whole { 2 } else { 0 })
+        bits.min(of_tail)
     };
     Some(Payload {
         chain: bits,

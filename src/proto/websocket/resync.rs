@@ -300,7 +300,7 @@ impl<'a> Chains<'a> {
             let Some(frame) = self.frame(next) else { break };
             let weight = *worth
                 .entry(next)
-                .or_insert_with(|| weigh(self.bytes, next, &frame.header, self.expect));
+                .or_insert_with(|| weigh(self.bytes, next, &frame.header, self.expect, more > 0));
             let weight = weight?;
             let length = frame.end - next;
             let of_end = self.edge(frame.end, length);
