@@ -59,7 +59,7 @@ pub fn run_along(
         }
     };
     let mut engine = Engine::new(config, want);
-    engine.notes = trail.map(|_| Notes::default());
+    engine.notes = trail.map(Notes::new);
     let mut errors = Vec::new();
     loop {
         match capture.next() {
