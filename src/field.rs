@@ -11,7 +11,7 @@ pub use registry::{Datum, FIELDS, Field, Type, View, find, nearest};
 
 use crate::model::{
     Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Finding, Frame, Header, Http, Insight,
-    InsightKind, Kind, Loan, Message, Note, Open, PacketNo, Refused, Remark, Syn, Tcp, Ws,
+    InsightKind, Kind, Loan, Message, Note, Open, PacketNo, Refused, Remark, Rest, Syn, Tcp, Ws,
 };
 use std::ops::Range;
 
@@ -22,6 +22,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// A number.
     Number(u64),
+    /// A number that may be below zero.
+    Signed(i64),
     /// Yes or no.
     Bool(bool),
     /// A masking key or the like, written in hexadecimal digits.
@@ -65,25 +67,93 @@ pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Valu
 }
 
 fn visit_insight(insight: &Insight, f: &mut impl FnMut(&'static str, Value<'_>)) {
-    f("session", Value::Number(insight.session.0.into()));
+    if let Some(session) = insight.session {
+        f("session", Value::Number(session.0.into()));
+    }
     f("what", Value::Text(insight.kind.word()));
-    let mut nanos = |name, nanos: Option<i64>| {
+    let nanos = |f: &mut dyn FnMut(&'static str, Value<'_>), name, nanos: Option<i64>| {
         if let Some(nanos) = nanos.and_then(|nanos| u64::try_from(nanos).ok()) {
             f(name, Value::Number(nanos));
         }
     };
-    match insight.kind {
-        InsightKind::RoundTrip { nanos: rtt } => nanos("round_trip_ns", Some(rtt)),
+    let named = |f: &mut dyn FnMut(&'static str, Value<'_>), format, name: &Option<String>| {
+        f("format", Value::Text(format));
+        if let Some(name) = name {
+            f("name", Value::Text(name));
+        }
+    };
+    match &insight.kind {
+        InsightKind::RoundTrip { by, nanos: rtt } => {
+            f("by", Value::Text(by.word()));
+            nanos(f, "round_trip_ns", Some(*rtt));
+        }
         InsightKind::Heartbeat {
+            by,
             pings,
             answered,
             period,
             round_trip,
         } => {
-            nanos("period_ns", period);
-            nanos("round_trip_ns", round_trip);
-            f("pings", Value::Number(pings.into()));
-            f("answered", Value::Number(answered.into()));
+            f("by", Value::Text(by.word()));
+            nanos(f, "period_ns", *period);
+            nanos(f, "round_trip_ns", *round_trip);
+            f("pings", Value::Number((*pings).into()));
+            if let Some(answered) = answered {
+                f("answered", Value::Number((*answered).into()));
+                f(
+                    "missed",
+                    Value::Number(pings.saturating_sub(*answered).into()),
+                );
+            }
+        }
+        InsightKind::Answered(answered) => {
+            named(f, answered.format, &answered.name);
+            f("request", Value::Text(&answered.id));
+            nanos(f, "latency_ns", Some(answered.nanos));
+            f("failed", Value::Bool(answered.failed));
+            if let Some(times) = answered.outlier {
+                f("times_median", Value::Number(times));
+            }
+            if let Some((id, label)) = answered.meanwhile {
+                f("meanwhile", Value::Text(label.word()));
+                f("meanwhile_event", Value::Text(&id.to_string()));
+            }
+        }
+        InsightKind::Unanswered(unanswered) => {
+            named(f, unanswered.format, &unanswered.name);
+            f("request", Value::Text(&unanswered.id));
+            nanos(f, "waited_ns", Some(unanswered.waited));
+        }
+        InsightKind::Pairs(pairs) => {
+            named(f, pairs.format, &pairs.name);
+            f("asked", Value::Number(pairs.asked));
+            f("answered", Value::Number(pairs.answered));
+            f("failed", Value::Number(pairs.failed));
+            nanos(f, "median_ns", pairs.median);
+            nanos(f, "longest_ns", pairs.longest);
+        }
+        InsightKind::Cost(cost) => {
+            f("packets", Value::Number(cost.packets));
+            f("bytes", Value::Number(cost.total()));
+            for (name, bytes) in cost.rows() {
+                f(name, Value::Number(bytes));
+            }
+            f("saved", Value::Signed(cost.saved));
+        }
+        InsightKind::Delivery(delivery) => {
+            f("way", Value::Text(delivery.way.word()));
+            f("path", Value::Text(&delivery.path));
+            f("requests", Value::Number(delivery.requests));
+            f("updates", Value::Number(delivery.updates));
+            f("bytes", Value::Number(delivery.bytes));
+            if let Some(price) = delivery.price() {
+                f("bytes_per_update", Value::Number(price));
+            }
+            nanos(f, "waited_ns", delivery.waited);
+        }
+        InsightKind::GivenUp { what, count } => {
+            f("text", Value::Text(what));
+            f("count", Value::Number(*count));
         }
     }
 }
@@ -140,6 +210,7 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
                 Note::Delivered(delivered) => visit_delivered(event, delivered, f),
                 Note::Remark(remark) => visit_remark(event, remark, f),
                 Note::Protocol(name) => f("protocol", Value::Text(name)),
+                Note::Open(rest) => visit_rest(rest, f),
                 _ => {
                     f("offset", Value::Number(event.span.start));
                     f("length", Value::Number(event.span.len));
@@ -161,6 +232,17 @@ fn visit_ack(event: &Event, ack: &Ack, f: &mut impl FnMut(&'static str, Value<'_
     if let Some(window) = ack.window {
         f("window", Value::Number(window.into()));
     }
+    if let Some(bytes) = ack.in_flight {
+        f("bytes_in_flight", Value::Number(bytes.into()));
+    }
+}
+
+fn visit_rest(rest: &Rest, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    let [c2s, s2c] = rest.bytes;
+    f("bytes_c2s", Value::Number(c2s));
+    f("bytes_s2c", Value::Number(s2c));
+    f("completeness", Value::Number(rest.completeness.into()));
+    f("keep_alives", Value::Number(rest.keep_alives.into()));
 }
 
 fn visit_delivered(
@@ -168,17 +250,22 @@ fn visit_delivered(
     delivered: &Delivered,
     f: &mut impl FnMut(&'static str, Value<'_>),
 ) {
-    f("kind", Value::Text(delivered.kind.word()));
+    if let Some(kind) = delivered.kind {
+        f("kind", Value::Text(kind.word()));
+    }
     f("of_packet", Value::Number(delivered.packet.get()));
     let times = [
         ("sent", delivered.sent),
         ("seen", delivered.seen),
         ("deliverable", delivered.deliverable),
-        ("acknowledged", event.time),
     ];
     for (name, time) in times {
         f(name, Value::Octets(&time.rfc3339()));
     }
+    if delivered.kind.is_none() {
+        return;
+    }
+    f("acknowledged", Value::Octets(&event.time.rfc3339()));
     let delay = event.time.since(delivered.seen);
     f("delay_ns", Value::Number(u64::try_from(delay).unwrap_or(0)));
 }
@@ -196,10 +283,18 @@ fn visit_remark(event: &Event, remark: &Remark, f: &mut impl FnMut(&'static str,
         f("of_packet", Value::Number(of.get()));
     }
     if let Some(since) = remark.since.and_then(|since| u64::try_from(since).ok()) {
-        f("since_ns", Value::Number(since));
+        let name = if remark.label.is_delay() {
+            "delay_ns"
+        } else {
+            "since_ns"
+        };
+        f(name, Value::Number(since));
+    }
+    if let Some(micros) = remark.rto {
+        f("rto_us", Value::Number(micros.get().into()));
     }
     if let Some(bytes) = remark.in_flight {
-        f("bytes_in_flight", Value::Number(bytes.into()));
+        f("bytes_in_flight", Value::Number(bytes.get().into()));
     }
 }
 

@@ -18,9 +18,10 @@
 //! | [`tcp`] | segments → ordered bytes, gaps and ends, from a ledger of every byte |
 //! | [`proto`] | ordered bytes → events: a host on each stream, one layer at a time |
 //! | [`codec`] | inflating, masking, UTF-8: resumable at any byte |
+//! | [`payload`] | what is inside messages: requests, answers, heartbeats |
 //! | [`field`] | the fields of an event by name: one table, many readers |
 //! | [`rules`] | one literal per rule, and the judge that asks them |
-//! | [`insight`] | folds that answer one question each: heartbeats, why it ended |
+//! | [`insight`] | folds that answer one question each: cost, heartbeats, pairs, why it ended |
 //! | [`sink`] | what events become: lines of text or JSON, totals |
 //! | [`forge`] | captures from code, with faults, that know the truth |
 //! | [`engine`] | the wiring, the only module that knows all the others |
@@ -54,6 +55,7 @@ pub mod field;
 pub mod forge;
 pub mod insight;
 pub mod model;
+pub mod payload;
 pub mod proto;
 pub mod rules;
 pub mod sink;

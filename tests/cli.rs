@@ -346,3 +346,39 @@ fn the_help_is_what_the_readme_says() {
     insta::assert_snapshot!(text(&wscope(&["stats", "--help"]).stdout));
     insta::assert_snapshot!(text(&wscope(&["check", "--help"]).stdout));
 }
+
+#[test]
+fn an_event_keeps_its_id_whatever_else_is_shown() {
+    let ids = |args: &[&str], kinds: &[&str]| -> Vec<String> {
+        let output = text(&wscope(args).stdout);
+        let lines = output.lines().map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            (
+                line["event"].as_str().unwrap().to_owned(),
+                line["id"].as_str().unwrap().to_owned(),
+            )
+        });
+        let wanted = lines.filter(|(event, _)| kinds.contains(&event.as_str()));
+        wanted.map(|(event, id)| format!("{event} {id}")).collect()
+    };
+    for name in [
+        "violations",
+        "refused",
+        "early",
+        "vanished",
+        "reset",
+        "socket-io",
+        "port-reuse",
+    ] {
+        let file = format!("captures/{name}.pcapng");
+        let kinds = ["ws.message", "ws.frame", "tcp.close", "anomaly"];
+        let all = ids(&["print", "--json", &file], &kinds);
+        // Nobody reads the verdict here, so nobody judges.
+        let some = ids(
+            &["print", "--json", "--events", &kinds.join(","), &file],
+            &kinds,
+        );
+        assert_eq!(all, some, "{name}");
+        assert!(all.len() > 3, "{name}");
+    }
+}

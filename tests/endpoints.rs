@@ -31,6 +31,10 @@ const PARTIAL: &[(&str, &str)] = &[
         "violations",
         "the receiver ends the connection at the violation",
     ),
+    (
+        "breaches",
+        "what breaks the protocol is logged as wrong, not as sent",
+    ),
     ("short-snaplen", "most of each packet was not captured"),
     ("midstream", "the capture begins after the handshakes"),
 ];

@@ -135,12 +135,18 @@ fn may_be(found: &Found, truth: &Found) -> bool {
         && bytes.filter(|(at, _)| known(*at)).all(|(_, (f, t))| f == t)
 }
 
+/// In `violations`, a client announces a frame of 2^63 bytes, sends none of them, and then closes: by
+/// the protocol its close frame is payload. Where the announcement is lost, it is what it is.
+fn was_swallowed(message: &Found) -> bool {
+    message.kind == Kind::Close && message.bytes == 1009u16.to_be_bytes()
+}
+
 /// The first message that was never sent, if any.
 fn invented(found: &Messages, truth: &Messages) -> Option<String> {
     for (ends, found) in &found.0 {
         let mut true_ones = truth.0.get(ends).map_or(&[][..], Vec::as_slice).iter();
         for message in found {
-            if !true_ones.any(|truth| may_be(message, truth)) {
+            if !true_ones.any(|truth| may_be(message, truth)) && !was_swallowed(message) {
                 let start = &message.bytes[..message.bytes.len().min(40)];
                 return Some(format!(
                     "{ends:?}: {:?} {:?}",
@@ -249,7 +255,7 @@ fn packets_cut_short_only_make_bytes_unknown() {
 #[test]
 fn other_protocols_are_never_taken_for_websocket() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
-    for name in ["other.pcapng", "polling.pcapng"] {
+    for name in ["other.pcapng", "polling.pcapng", "databases.pcapng"] {
         let packets = packets(&folder.join(name));
         for from in 0..packets.len() {
             assert_eq!(

@@ -3,9 +3,9 @@
 use std::io;
 use wscope::insight::Insights;
 use wscope::model::{
-    Close, ConnId, Counters, Cx, Dir, Endpoint, Event, EventKind, Flow, Frame, InsightKind, Kind,
-    Limits, Loan, MaskingKey, Message, Note, Opcode, Open, PacketNo, Place, SessionId, Sink, Span,
-    Tcp, TcpEnd, Timestamp, Want, Ws,
+    Anomaly, Answered, Beat, Close, ConnId, Counters, Cx, Dir, Endpoint, Event, EventKind, Flow,
+    Frame, InsightKind, Kind, Label, Limits, Loan, MaskingKey, Message, Note, Opcode, Open,
+    PacketNo, Place, Remark, SessionId, Sink, Span, Tcp, TcpEnd, Timestamp, Want, What, Why, Ws,
 };
 
 const C: Dir = Dir::C2s;
@@ -19,7 +19,7 @@ impl Sink for Said {
     fn event(&mut self, event: &Event, _: &Flow, _: Loan<'_>) -> io::Result<()> {
         match &event.kind {
             EventKind::Ws(Ws::Close(close)) => self.0.push(close.why.clone()),
-            EventKind::Insight(insight) => self.1.push(insight.kind),
+            EventKind::Insight(insight) => self.1.push(insight.kind.clone()),
             _ => {}
         }
         Ok(())
@@ -52,7 +52,7 @@ impl Talk {
             port: 80,
         };
         let (limits, mut error) = (Limits::default(), None);
-        f(&mut Cx {
+        let mut cx = Cx {
             packet: PacketNo::new(self.packet).unwrap(),
             at_end: false,
             time: Timestamp(self.millis * 1_000_000),
@@ -68,7 +68,10 @@ impl Talk {
             error: &mut error,
             room: &mut Vec::new(),
             marks: Vec::new(),
-        })
+        };
+        let result = f(&mut cx);
+        cx.add();
+        result
     }
 
     fn say(&mut self, dir: Dir, kind: EventKind, payload: &[u8]) -> &mut Self {
@@ -170,15 +173,17 @@ fn pings_are_paired_with_their_pongs() {
     }
     talk.cut();
     let Said(_, insights) = talk.folds.into_inner();
-    let trips = insights
-        .iter()
-        .filter(|kind| **kind == InsightKind::RoundTrip { nanos: 7_000_000 });
-    assert_eq!(trips.count(), 3);
+    let trip = InsightKind::RoundTrip {
+        by: Beat::WebSocket,
+        nanos: 7_000_000,
+    };
+    assert_eq!(insights.iter().filter(|kind| **kind == trip).count(), 3);
     assert_eq!(
         insights.last(),
         Some(&InsightKind::Heartbeat {
+            by: Beat::WebSocket,
             pings: 4,
-            answered: 3,
+            answered: Some(3),
             period: Some(20_007_000_000),
             round_trip: Some(7_000_000),
         })
@@ -198,8 +203,9 @@ fn an_end_is_told_with_what_was_going_on() {
     assert_eq!(
         ends,
         [
-            "it ended; a message of the client was unfinished after 1 fragment; \
-          a ping of the server had waited 9.0 s for its pong; nothing had been sent for 9.0 s"
+            "it ended; a message of the client (from event 2.1) was unfinished after 1 fragment; \
+             a ping of the server (event 4.3) had waited 9.0 s for its pong; \
+             nothing had been sent for 9.0 s (since event 3.2)"
         ]
     );
 }
@@ -214,8 +220,172 @@ fn the_same_silence_before_several_ends_points_at_a_timer() {
             .cut();
     }
     let Said(ends, _) = talk.folds.into_inner();
-    assert_eq!(ends[0], "it ended; nothing had been sent for 60.0 s");
+    assert!(ends[0].starts_with("it ended; nothing had been sent for 60.0 s (since event "));
+    assert!(ends[0].contains("consistent with an idle timer, such as that of nginx"));
+    assert!(!ends[2].contains("consistent"), "{}", ends[2]);
     assert!(ends[1].contains("as in 1 session before"), "{}", ends[1]);
     assert!(!ends[2].contains("before"), "{}", ends[2]);
     assert!(ends[3].contains("as in 2 sessions before"), "{}", ends[3]);
+}
+
+/// What was said, without times: kind, id, and what else matters.
+fn told(insights: &[InsightKind]) -> Vec<String> {
+    let one = |kind: &InsightKind| match kind {
+        InsightKind::Answered(it) => {
+            let cause = it.meanwhile.map_or("", |(_, label)| label.word());
+            format!("answered {} {} {cause}", it.id, it.nanos / 1_000_000)
+        }
+        InsightKind::Unanswered(it) => format!("unanswered {} {:?}", it.id, it.name),
+        InsightKind::Pairs(it) => format!("pairs {:?} {}/{}", it.name, it.answered, it.asked),
+        InsightKind::Heartbeat {
+            by,
+            pings,
+            answered,
+            ..
+        } => format!("heartbeat {} {pings} {answered:?}", by.word()),
+        InsightKind::GivenUp { count, .. } => format!("given up {count}"),
+        InsightKind::RoundTrip { by, .. } => format!("round trip {}", by.word()),
+        other => other.word().to_owned(),
+    };
+    insights.iter().map(one).collect()
+}
+
+fn ask(talk: &mut Talk, id: u32) {
+    let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"add"}}"#);
+    talk.send(C, Kind::Text, text.as_bytes(), true);
+}
+
+fn answer(talk: &mut Talk, id: u32) {
+    let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":1}}"#);
+    talk.send(S, Kind::Text, text.as_bytes(), true);
+}
+
+#[test]
+fn requests_are_paired_with_their_answers_by_id() {
+    let mut talk = Talk::new();
+    talk.open();
+    for id in 0..5 {
+        ask(&mut talk, id);
+        talk.wait(4);
+        answer(&mut talk, id);
+    }
+    // Two at once, answered the other way round; one never; one answer that nobody asked for.
+    for id in [5, 6, 7] {
+        ask(&mut talk, id);
+    }
+    talk.wait(3);
+    answer(&mut talk, 6);
+    answer(&mut talk, 5);
+    answer(&mut talk, 99);
+    talk.cut();
+    let said = told(&talk.folds.into_inner().1);
+    assert_eq!(
+        said[5..],
+        [
+            "answered 6 3 ",
+            "answered 5 3 ",
+            "unanswered 7 Some(\"add\")",
+            "pairs Some(\"add\") 7/8"
+        ]
+    );
+}
+
+#[test]
+fn a_late_answer_is_told_with_what_happened_to_tcp() {
+    let mut talk = Talk::new();
+    talk.open();
+    for id in 0..5 {
+        ask(&mut talk, id);
+        talk.wait(4);
+        answer(&mut talk, id);
+    }
+    ask(&mut talk, 5);
+    talk.wait(200);
+    let remark = Remark::new(Label::TimeoutRetransmission, Why::Silence);
+    talk.say(C, EventKind::Tcp(Tcp::Note(Note::Remark(remark))), b"");
+    talk.wait(14);
+    answer(&mut talk, 5);
+    // Late as well, and nothing happened meanwhile: nothing is blamed.
+    ask(&mut talk, 6);
+    talk.wait(100);
+    answer(&mut talk, 6);
+    let insights = talk.folds.into_inner().1;
+    let late: Vec<&Answered> = insights
+        .iter()
+        .filter_map(|kind| match kind {
+            InsightKind::Answered(it) if it.outlier.is_some() => Some(&**it),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(late.len(), 2);
+    assert_eq!((late[0].nanos, late[0].outlier), (214_000_000, Some(53)));
+    assert_eq!(late[0].meanwhile.unwrap().1, Label::TimeoutRetransmission);
+    assert_eq!(late[1].meanwhile, None);
+}
+
+#[test]
+fn what_the_capture_may_have_lost_is_not_called_unanswered() {
+    let mut talk = Talk::new();
+    talk.open();
+    ask(&mut talk, 1);
+    let lost = Anomaly {
+        what: What::Boundary,
+        text: "lost".into(),
+    };
+    talk.say(S, EventKind::Anomaly(lost), b"");
+    talk.cut();
+    let said = told(&talk.folds.into_inner().1);
+    assert_eq!(said, ["pairs Some(\"add\") 0/1"]);
+}
+
+#[test]
+fn requests_that_wait_are_bounded_and_what_is_given_up_is_said() {
+    let mut talk = Talk::new();
+    talk.open();
+    for id in 0..3000 {
+        ask(&mut talk, id);
+    }
+    talk.cut();
+    let said = told(&talk.folds.into_inner().1);
+    let named = said.iter().filter(|it| it.starts_with("unanswered"));
+    assert_eq!(named.count(), 20);
+    assert!(said.contains(&"given up 1976".to_owned()), "{said:?}");
+    assert!(said.contains(&"given up 1004".to_owned()), "{said:?}");
+}
+
+#[test]
+fn heartbeats_of_the_application_are_told_apart() {
+    let mut talk = Talk::new();
+    talk.open();
+    for _ in 0..3 {
+        talk.wait(1000)
+            .send(C, Kind::Text, br#"{"type":"ping"}"#, true)
+            .wait(2)
+            .send(S, Kind::Text, br#"{"type":"pong"}"#, true)
+            .send(S, Kind::Ping, b"", true);
+    }
+    talk.send(C, Kind::Text, br#"{"type":"ping"}"#, true)
+        .wait(7000)
+        .cut();
+    let Said(ends, insights) = talk.folds.into_inner();
+    let said = told(&insights);
+    assert_eq!(
+        said.iter()
+            .filter(|it| *it == "round trip application")
+            .count(),
+        3
+    );
+    assert!(
+        said.contains(&"heartbeat application 4 Some(3)".to_owned()),
+        "{said:?}"
+    );
+    assert!(
+        said.contains(&"heartbeat websocket 3 Some(0)".to_owned()),
+        "{said:?}"
+    );
+    assert!(
+        ends[0].contains("an application ping of the client (event "),
+        "{}",
+        ends[0]
+    );
 }

@@ -15,7 +15,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("field", &[]),
     ("sink", &["field"]),
     ("rules", &[]),
-    ("insight", &[]),
+    ("insight", &["payload"]),
+    ("payload", &[]),
     ("forge", &["source", "error"]),
     (
         "engine",

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use wscope::engine::Engine;
-use wscope::forge::{Forged, Scenario, text};
-use wscope::model::{Dir, Event, EventKind, Flow, Kind, Limits, Loan, Sink, Want, Ws};
+use wscope::forge::{Forged, Say, Scenario, close, frame, text};
+use wscope::model::{
+    Dir, Event, EventKind, Flow, Kind, Limits, Loan, Opcode, Sink, Want, What, Ws,
+};
 
 /// Messages that are all known, per direction; and how many others there were.
 #[derive(Default)]
@@ -12,6 +14,10 @@ struct Shown {
     complete: BTreeMap<Dir, Vec<Vec<u8>>>,
     partial: usize,
     frames: usize,
+    /// Codes of close frames.
+    closed: Vec<u16>,
+    /// What was said of boundaries.
+    boundaries: Vec<String>,
 }
 
 impl Sink for Shown {
@@ -25,7 +31,16 @@ impl Sink for Shown {
     fn event(&mut self, event: &Event, _: &Flow, loan: Loan<'_>) -> io::Result<()> {
         match &event.kind {
             EventKind::Ws(Ws::Frame(_)) => self.frames += 1,
-            EventKind::Ws(Ws::Message(message)) if message.kind == Kind::Close => {}
+            EventKind::Ws(Ws::Message(message)) if message.kind == Kind::Close => {
+                let code = loan
+                    .bytes
+                    .first_chunk()
+                    .map(|code| u16::from_be_bytes(*code));
+                self.closed.extend(code);
+            }
+            EventKind::Anomaly(it) if matches!(it.what, What::Resync | What::Unfinished) => {
+                self.boundaries.push(it.text.to_string());
+            }
             EventKind::Ws(Ws::Message(message)) if message.complete => {
                 self.complete
                     .entry(event.dir.unwrap())
@@ -66,8 +81,7 @@ fn forty(seed: u64, dir: Dir, extension: Option<&str>) -> Forged {
     talk.uncork().close(1000, "done").fin().forge()
 }
 
-/// Payloads of the text messages of which no byte is missing. A close frame alone behind a hole is too
-/// little to prove a boundary by.
+/// Payloads of the text messages of which no byte is missing.
 fn whole(forged: &Forged, dir: Dir) -> Vec<Vec<u8>> {
     let missing = forged.missing(0, dir);
     let is_whole = |span: &std::ops::Range<u64>| {
@@ -152,4 +166,72 @@ fn compressed_frames_are_found_again_and_their_text_is_never_false() {
         }
     }
     assert!(frames * 100 >= all * 97, "{frames} of {all} frames");
+}
+
+/// The last that this side says comes in a segment of its own; the segment before it is lost.
+fn last_alone(dir: Dir, last: impl Into<Say>, before: &str, fin: bool) -> Forged {
+    let scenario = Scenario::new(9)
+        .handshake()
+        .upgrade(|upgrade| upgrade)
+        .say(dir, text("the first"))
+        .say(dir, text(before));
+    let lost = 2;
+    let scenario = scenario.say(dir, last);
+    let forged = if fin {
+        scenario.fin_from(dir).forge()
+    } else {
+        scenario.forge()
+    };
+    let data = carriers(&forged, dir);
+    let number = data[data.len() - lost];
+    forged.lose([number])
+}
+
+#[test]
+fn a_close_frame_alone_before_fin_is_proven_by_its_form() {
+    for dir in Dir::BOTH {
+        for (code, reason) in [
+            (1000, ""),
+            (1001, "going away"),
+            (4001, "logged out elsewhere"),
+        ] {
+            let shown = show(&last_alone(dir, close(code, reason), "lost", true));
+            assert_eq!(shown.closed, [code], "{dir} {reason:?}");
+            let said = &shown.boundaries[0];
+            assert!(
+                said.contains("one frame") && said.contains("proves it"),
+                "{said}"
+            );
+        }
+        // Two bytes, a code of which there are thousands, no FIN: any bytes might be that.
+        let empty = frame(Opcode::CLOSE);
+        for (last, fin) in [
+            (Say::from(empty), true),
+            (close(4001, "").into(), true),
+            (close(1000, "").into(), false),
+        ] {
+            let shown = show(&last_alone(dir, last, "lost", fin));
+            assert_eq!(shown.closed, [0; 0], "{dir}");
+            assert_eq!(shown.frames, 1, "{dir}: only the one before the hole");
+            let said = &shown.boundaries[0];
+            assert!(!said.contains("proves"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_lone_last_message_is_proven_by_its_text_or_said_not_to_be() {
+    for dir in Dir::BOTH {
+        let words = "{\"event\":\"bye\",\"to\":\"everybody\"}";
+        let shown = show(&last_alone(dir, text(words), "lost", true));
+        let found = shown.complete[&dir].last().unwrap();
+        assert_eq!(found, words.as_bytes(), "{dir}");
+        let shown = show(&last_alone(dir, text("short"), "lost", true));
+        assert_eq!(
+            shown.complete[&dir].len(),
+            1,
+            "{dir}: only the one before the hole"
+        );
+        assert!(!shown.boundaries[0].contains("proves"));
+    }
 }

@@ -11,15 +11,13 @@
 mod common;
 
 use common::real::{captures, tshark_version};
+use common::wire::{ACK, FIN, Maker, SYN, Wire};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 use wscope::engine::run;
-use wscope::model::{
-    Event, EventKind, Flow, Limits, Link, Loan, Note, Packet, PacketNo, Sink, Tcp, Timestamp,
-    WIRESHARK, Want,
-};
+use wscope::model::{Event, EventKind, Flow, Limits, Link, Loan, Note, Sink, Tcp, WIRESHARK, Want};
 use wscope::source::{ByteOrder, Capture, PcapWriter, PcapngWriter, Resolution};
 
 /// Captures in which the two differ, and why.
@@ -130,6 +128,10 @@ struct Numbers {
     acks: BTreeMap<u64, (u64, i64)>,
     windows: BTreeMap<u64, u64>,
     in_flight: BTreeMap<u64, u64>,
+    /// RTO in microseconds.
+    resent: BTreeMap<u64, i64>,
+    /// Connections that are open to the end.
+    open: usize,
     /// By connection.
     initial_rtt: BTreeMap<u32, i64>,
     completeness: BTreeMap<u32, u64>,
@@ -153,11 +155,22 @@ impl Sink for Numbers {
                 if let Some(window) = ack.window {
                     self.windows.insert(packet, window.into());
                 }
+                if let Some(bytes) = ack.in_flight {
+                    self.in_flight.insert(packet, bytes.into());
+                }
             }
             EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => {
                 if let Some(bytes) = remark.in_flight {
-                    self.in_flight.insert(packet, bytes.into());
+                    self.in_flight.insert(packet, bytes.get().into());
                 }
+                if let Some(micros) = remark.rto {
+                    self.resent.insert(packet, micros.get().into());
+                }
+            }
+            EventKind::Tcp(Tcp::Note(Note::Open(rest))) => {
+                let completeness = rest.completeness.into();
+                self.completeness.insert(event.conn.0, completeness);
+                self.open += 1;
             }
             EventKind::Tcp(Tcp::Open(open)) => {
                 if let Some(rtt) = open.initial_rtt {
@@ -180,14 +193,15 @@ fn the_same_times_and_sizes() {
         return;
     };
     let mut wrong = Vec::new();
-    let mut compared = [0; 5];
+    let mut compared = [0; 6];
+    let mut open = 0;
     for path in captures() {
         let mut ours = Numbers::default();
         let mut capture = Capture::open([&path]).unwrap();
         run(&mut capture, Limits::default(), &mut ours, |_, _| true).unwrap();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         for row in numbers(&path) {
-            let [packet, conn, acks, rtt, window, bytes, first, complete] = row;
+            let [packet, conn, acks, rtt, window, bytes, first, complete, rto] = row;
             let packet = packet.unwrap() as u64;
             let Some(conn) = conn.map(|conn| conn as u32) else {
                 continue;
@@ -229,7 +243,12 @@ fn the_same_times_and_sizes() {
                 let same = ours == theirs as u64;
                 hold(4, same, &format!("completeness {theirs}, wscope {ours}"));
             }
+            if let Some(&ours) = ours.resent.get(&packet) {
+                let same = rto.map(|rto| nanos(rto) / 1000) == Some(ours);
+                hold(5, same, &format!("RTO {rto:?}, wscope {ours}"));
+            }
         }
+        open += ours.open;
     }
     wrong.dedup_by_key(|line| line.split(':').next_back().map(str::to_owned));
     assert!(
@@ -238,10 +257,13 @@ fn the_same_times_and_sizes() {
         wrong.len(),
         wrong.join("\n")
     );
-    assert!(compared.iter().all(|&n| n > 40), "{compared:?}");
+    assert!(open > 0, "{open} connections that are open to the end");
+    let least = [1000, 1000, 100, 1000, 1000, 10];
+    let enough = compared.iter().zip(least).all(|(&n, least)| n > least);
+    assert!(enough, "{compared:?}");
 }
 
-fn numbers(path: &Path) -> Vec<[Option<f64>; 8]> {
+fn numbers(path: &Path) -> Vec<[Option<f64>; 9]> {
     let fields = [
         "frame.number",
         "tcp.stream",
@@ -251,6 +273,7 @@ fn numbers(path: &Path) -> Vec<[Option<f64>; 8]> {
         "tcp.analysis.bytes_in_flight",
         "tcp.analysis.initial_rtt",
         "tcp.completeness",
+        "tcp.analysis.rto",
     ];
     let output = Command::new("tshark")
         .args(["-2", "-T", "fields"])
@@ -322,12 +345,8 @@ fn the_same_labels_on_a_hand_made_connection() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hand-made.pcap");
     let file = std::fs::File::create(&path).unwrap();
-    let mut maker = Maker {
-        no: PacketNo::FIRST,
-        now: 1_700_000_000_000_000_000,
-        port: 20_000,
-        out: PcapWriter::new(file, Link::RAW, ByteOrder::Big, Resolution::Nanos).unwrap(),
-    };
+    let out = PcapWriter::new(file, Link::RAW, ByteOrder::Big, Resolution::Nanos).unwrap();
+    let mut maker = Maker::new(out);
     for first in [1_000, 800_000] {
         hand_made(&mut maker, first);
     }
@@ -344,7 +363,7 @@ fn the_same_labels_on_a_hand_made_connection() {
 }
 
 /// A connection in which everything happens once; `a` is the client's first sequence number.
-fn hand_made(maker: &mut Maker, a: u32) {
+fn hand_made(maker: &mut Maker<std::fs::File>, a: u32) {
     const MS: i64 = 1_000_000;
     let b = 5_000;
     let segments: &[(i64, usize, Wire)] = &[
@@ -393,83 +412,6 @@ fn hand_made(maker: &mut Maker, a: u32) {
     for (wait, side, wire) in segments {
         maker.now += wait;
         maker.write(*side, *wire);
-    }
-}
-
-/// One segment to be written.
-#[derive(Clone, Copy)]
-struct Wire {
-    seq: u32,
-    len: u32,
-    ack: u32,
-    flags: u8,
-    window: u16,
-}
-
-const FIN: u8 = 1;
-const SYN: u8 = 2;
-const ACK: u8 = 16;
-
-impl Wire {
-    fn new(seq: u32, len: u32, ack: u32) -> Self {
-        Self {
-            seq,
-            len,
-            ack,
-            flags: ACK,
-            window: 500,
-        }
-    }
-
-    fn with(self, flags: u8) -> Self {
-        Self { flags, ..self }
-    }
-
-    fn window(self, window: u16) -> Self {
-        Self { window, ..self }
-    }
-}
-
-/// Writes segments as packets of raw IP.
-struct Maker {
-    no: PacketNo,
-    now: i64,
-    port: u16,
-    out: PcapWriter<std::fs::File>,
-}
-
-impl Maker {
-    fn write(&mut self, side: usize, wire: Wire) {
-        let options: &[u8] = match wire.flags & SYN {
-            0 => &[],
-            _ => &[1, 3, 3, 0, 2, 4, 0x05, 0xb4],
-        };
-        let header = 20 + options.len();
-        let total = 20 + header + wire.len as usize;
-        let ends = [(1u8, self.port), (2, 80)];
-        let (src, dst) = (ends[side], ends[1 - side]);
-        let mut data = vec![0x45, 0];
-        data.extend((total as u16).to_be_bytes());
-        data.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
-        data.extend([10, 0, 0, src.0, 10, 0, 0, dst.0]);
-        data.extend(src.1.to_be_bytes());
-        data.extend(dst.1.to_be_bytes());
-        data.extend(wire.seq.to_be_bytes());
-        data.extend(wire.ack.to_be_bytes());
-        data.extend([(header as u8 / 4) << 4, wire.flags]);
-        data.extend(wire.window.to_be_bytes());
-        data.extend([0, 0, 0, 0]);
-        data.extend(options);
-        data.resize(total, b'x');
-        let packet = Packet {
-            no: self.no,
-            time: Timestamp(self.now),
-            link: Link::RAW,
-            orig_len: total as u32,
-            data: &data,
-        };
-        self.out.packet(&packet).unwrap();
-        self.no = self.no.next();
     }
 }
 

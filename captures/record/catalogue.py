@@ -15,8 +15,9 @@ BESIDE = {
     "connect-proxy": ["tinyproxy"], "socks-proxy": ["microsocks"], "proxy-protocol": ["haproxy"],
     "polling": ["curl", "aiohttp"], "polling-and-websocket": ["curl"], "mqtt": ["mosquitto"],
     "other": ["dnsmasq", "dig", "redis", "openssl", "openssh", "mosquitto", "curl"],
+    "databases": ["postgresql", "psql", "memcached", "Python smtpd", "nghttp2"],
 }
-PACKAGES = ["chromium", "nginx", "haproxy", "tinyproxy", "microsocks", "curl", "mosquitto", "redis-server", "dnsmasq-base",
+PACKAGES = ["chromium", "nginx", "haproxy", "tinyproxy", "microsocks", "curl", "mosquitto", "redis-server", "postgresql-15", "memcached", "nghttp2-server", "dnsmasq-base",
             "bind9-dnsutils", "openssl", "openssh-server", "golang-github-gorilla-websocket-dev", "tcpdump", "tshark"]
 
 

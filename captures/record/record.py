@@ -53,6 +53,7 @@ def send(*payloads):
 
 
 CLOSE = ["close", 1000, "done"]
+PG = "/usr/lib/postgresql/15/bin"
 CHINESE = "你好，世界！今天天气很好。"
 EMOJI = "🦀 caffè ☕ – 👩‍👩‍👧‍👦 𝄞 ok"
 
@@ -403,6 +404,45 @@ def violations(lab):
             {"dial": at, "uri": f"/wrong?c={n}{i:02}", "recv": 1, "wrong": wrong}
             for n, (at, _) in ends.items() for i, wrong in enumerate(WRONG.items(), 1)
             if (n, wrong[0]) != ("1", LONG)))  # there `websockets`, with no limit set, waits for the 2**63 bytes
+
+
+# Frames that stand alone: two bytes of header, four of a masking key that is zero, payload.
+BREACHES = {
+    "RSV2 without an extension": "a18000000000",
+    "RSV3 without an extension": "918000000000",
+    "a reserved control opcode": "8b8000000000",
+    "a length of 5 in 16 bits": "81fe00050000000068656c6c6f",
+    "a length of 5 in 64 bits": "81ff00000000000000050000000068656c6c6f",
+    "a message inside a message": "01820000000068698182000000006869",
+    "an overlong slash": "818200000000c0af",
+    "a surrogate": "818300000000eda080",
+    "a character above U+10FFFF": "818400000000f4908080",
+    "a first fragment that cannot become UTF-8": "018200000000ff61",
+    "a pong of 126 bytes": "8afe007e00000000" + "61" * 126,
+    "a close in fragments": "08820000000003e8",
+    "a close with code 999": "88820000000003e7",
+    "a close with code 1004": "88820000000003ec",
+    "a close with code 1006": "88820000000003ee",
+    "a close with code 1015": "88820000000003f7",
+    "a close with code 1016": "88820000000003f8",
+    "a close with code 2999": "8882000000000bb7",
+    "a close with code 5000": "888200000000" + "1388",
+    "a close reason that is not UTF-8": "88840000000003e8c328",
+    "a message after the close": "88820000000003e8" + "818200000000" + "6869",
+}
+
+
+@scenario
+def breaches(lab):
+    """More ways to break the protocol, each by a client that does nothing else wrong, against two servers."""
+    ns = lab.ns()
+    ends = {"1": ("127.0.0.1:9080", "py_websockets.py"), "2": ("127.0.0.1:9081", "node_ws.mjs")}
+    with lab.capture(ns, "lo", "tcp portrange 9080-9081"):
+        for at, peer in ends.values():
+            lab.server(ns, peer, listen=at, sessions={"*": {"echo": True}})
+        lab.client(ns, "raw.py", *(
+            {"dial": at, "uri": f"/breach?c={n}{i:02}", "recv": 0, "early": [[], []], "patience": 0.5, "wrong": wrong}
+            for n, (at, _) in ends.items() for i, wrong in enumerate(BREACHES.items(), 1)))
 
 
 # -- many connections -------------------------------------------------------
@@ -758,6 +798,35 @@ def other(lab):
         for m in ("first", "second"):
             lab.run(ns, ["mosquitto_pub", "-i", "writer", "-t", "news", "-m", m])
         subscribed.wait(5)
+
+
+@scenario
+def databases(lab):
+    """More protocols, for contrast: PostgreSQL, memcached, SMTP, HTTP/2 in clear text."""
+    ns = lab.ns()
+    d = lab.dir
+    sh(f"mkdir {d}/db {d}/www && chmod 755 {d} && chown postgres {d}/db && echo '<p>harbour</p>' > {d}/www/index.html && "
+       f"runuser -u postgres -- {PG}/initdb -D {d}/db -A trust -U postgres >/dev/null")
+    with lab.capture(ns, "lo", "tcp"):
+        lab.start(ns, ["runuser", "-u", "postgres", "--", f"{PG}/postgres", "-D", f"{d}/db", "-h", "127.0.0.1", "-k", f"{d}/db"], ready=None)
+        lab.start(ns, ["memcached", "-u", "nobody", "-l", "127.0.0.1"], ready=None)
+        lab.start(ns, ["python3", "-W", "ignore", "-m", "smtpd", "-n", "-c", "DebuggingServer", "127.0.0.1:2525"], ready=None)
+        lab.start(ns, ["nghttpd", "--no-tls", "-d", f"{d}/www", "-a", "127.0.0.1", "8080"], ready=None)
+        time.sleep(2)
+        psql = ["psql", "-h", "127.0.0.1", "-U", "postgres", "-qAt"]
+        lab.run(ns, [*psql, "-c", "create table quay (id int, name text)", "-c", "insert into quay select n, 'berth ' || n from generate_series(1, 400) n",
+                     "-c", "select * from quay", "-c", "select 1/0"], ok=False)
+        lab.run(ns, [*psql, "-c", "select count(*) from quay", "-c", "copy quay to stdout", "-c", "drop table quay"])
+        talk = "import socket,sys,time\ns=socket.create_connection(('127.0.0.1',int(sys.argv[1])))\n" \
+               "for line in sys.argv[2:]:\n s.sendall(line.encode().decode('unicode_escape').encode('latin-1')); time.sleep(.1)\ns.recv(65536)"
+        lab.run(ns, ["python3", "-c", talk, "11211", r"set boat 0 0 3\r\nred\r\n", r"get boat none\r\n", r"stats\r\n",
+                     r"\x80\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00boat"])
+        lab.run(ns, ["python3", "-c", talk, "11211",
+                     r"\x80\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00boat",
+                     r"\x80\x0a" + r"\x00" * 22])
+        lab.run(ns, ["python3", "-c", talk, "2525", r"EHLO quay\r\n", r"MAIL FROM:<a@harbour.test>\r\n", r"RCPT TO:<b@harbour.test>\r\n",
+                     r"DATA\r\n", r"Subject: tide\r\n\r\nhigh at noon\r\n.\r\n", r"QUIT\r\n"])
+        lab.run(ns, ["nghttp", "-n", *["http://127.0.0.1:8080/index.html"] * 5, "http://127.0.0.1:8080/none"])
 
 
 # -- other stacks -----------------------------------------------------------

@@ -7,9 +7,9 @@
 # Needs root (network namespaces), and from Debian:
 #   apt-get install bind9-dnsutils chromium curl default-jdk-headless \
 #     dnsmasq-base ethtool golang-github-gorilla-websocket-dev golang-go haproxy \
-#     iproute2 iptables iputils-ping microsocks mosquitto mosquitto-clients nginx \
-#     nodejs npm openssh-client openssh-server openssl python3-venv redis-server \
-#     redis-tools tcpdump tinyproxy tshark
+#     iproute2 iptables iputils-ping memcached microsocks mosquitto mosquitto-clients \
+#     nghttp2-client nghttp2-server nginx nodejs npm openssh-client openssh-server \
+#     openssl postgresql-15 python3-venv redis-server redis-tools tcpdump tinyproxy tshark
 # and cargo, 1.78 or later.  Python and Node packages go to a temporary directory, not into the tree.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

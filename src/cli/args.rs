@@ -120,6 +120,18 @@ pub struct LimitArgs {
     #[arg(long, value_name = "BYTES")]
     pub max_early: Option<usize>,
 
+    /// Pieces held behind a hole, per connection and direction (1024).
+    #[arg(long, value_name = "COUNT")]
+    pub max_early_pieces: Option<usize>,
+
+    /// Bytes that wait to be understood, per connection and direction (262144).
+    #[arg(long, value_name = "BYTES")]
+    pub max_waiting: Option<usize>,
+
+    /// Bytes of an HTTP head (65536).
+    #[arg(long, value_name = "BYTES")]
+    pub max_head: Option<usize>,
+
     /// Bytes of a message that are joined (16777216).
     #[arg(long, value_name = "BYTES")]
     pub max_message: Option<usize>,
@@ -168,11 +180,17 @@ impl Captures {
         let LimitArgs {
             max_connections,
             max_early,
+            max_early_pieces,
+            max_waiting,
+            max_head,
             max_message,
         } = self.limits;
         let limits = Limits {
             connections: max_connections.unwrap_or(usual.connections).max(1),
             early_bytes: max_early.unwrap_or(usual.early_bytes),
+            early_pieces: max_early_pieces.unwrap_or(usual.early_pieces),
+            tail_bytes: max_waiting.unwrap_or(usual.tail_bytes),
+            head_bytes: max_head.unwrap_or(usual.head_bytes),
             message_bytes: max_message.unwrap_or(usual.message_bytes),
             ..usual
         };

@@ -35,7 +35,7 @@ mod tunnel;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{Link, Packet, Segment, Timestamp};
+use crate::model::{Link, Packet, Segment, Timestamp, Wire};
 use fragment::{Added, Fragment, Fragments};
 use std::net::IpAddr;
 
@@ -152,6 +152,56 @@ impl Decoder {
             whole,
         };
         walk.run(carried.over(&self.whole), 0, depth)
+    }
+}
+
+/// Where the bytes of a packet went that has this segment.
+///
+/// Of a segment that came in fragments, only the TCP header and what it carries are known.
+#[must_use]
+pub fn wire(packet: &Packet<'_>, segment: &Segment<'_>) -> Wire {
+    let (cut, payload) = (segment.cut, segment.payload.len() as u32 + segment.cut);
+    let Some(payload_at) = segment.payload_at else {
+        return Wire {
+            tcp: u32::from(segment.header),
+            payload,
+            cut,
+            ..Wire::default()
+        };
+    };
+    // Of a header that was cut, the end is only known from the other side.
+    let captured = u32::try_from(packet.data.len()).unwrap_or(u32::MAX);
+    let header_end = match payload_at >= captured && packet.orig_len > captured {
+        true => packet.orig_len.saturating_sub(cut),
+        false => payload_at,
+    };
+    let mut next = link::start(packet.link, packet.data);
+    let ip_at = loop {
+        next = match next {
+            Next::Ether(kind, bytes) => link::ether(kind, bytes),
+            Next::Ethernet(bytes) => link::ethernet(bytes),
+            Next::Ip(bytes) => {
+                break (packet.data.len() - bytes.len().min(packet.data.len())) as u32;
+            }
+            Next::Inner(_) | Next::Piece(_) | Next::Done(_) => break 0,
+        };
+    };
+    // A header may promise more than there was: all together is never more than the packet.
+    let mut room = packet.orig_len;
+    let mut take = |wanted: u32| {
+        let taken = wanted.min(room);
+        room -= taken;
+        taken
+    };
+    let payload = take(payload);
+    let tcp = take(u32::from(segment.header));
+    let ip = take(header_end.saturating_sub(ip_at).saturating_sub(tcp));
+    Wire {
+        link: room,
+        ip,
+        tcp,
+        payload,
+        cut: cut.min(payload),
     }
 }
 

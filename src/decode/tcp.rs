@@ -66,6 +66,7 @@ fn read<'a>(
         flags: Flags(flags),
         window: header.window_size(),
         options: options(header.options()),
+        header: header.slice().len() as u8,
         ttl: carried.ttl,
         ip_id: carried.id,
         payload,

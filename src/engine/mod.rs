@@ -14,10 +14,10 @@ pub use replay::{Captured, Carried, Replay, replay, replay_while};
 pub use run::{Run, run, run_along};
 pub use trail::Trail;
 
-use crate::decode::{Decoded, Decoder};
+use crate::decode::{self, Decoded, Decoder};
 use crate::model::{
-    Anomaly, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Input, Loan, Packet, PacketNo,
-    Place, Segment, Sink, Timestamp, Want, What,
+    Anomaly, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Flow, Input, Loan, Packet,
+    PacketNo, Place, Segment, Sink, Timestamp, Want, What, Wire,
 };
 use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
@@ -43,6 +43,9 @@ pub struct Engine {
     notes: Option<trail::Notes>,
     /// The only connection that is looked at, where there is one.
     only: Option<(Key, ConnId)>,
+    /// What the sink adds about the packet at hand, and the connections that are over with it.
+    added: Vec<(ConnId, Flow, Place, EventKind)>,
+    gone: Vec<ConnId>,
 }
 
 /// A connection, and what speaks on it.
@@ -71,6 +74,8 @@ impl Engine {
             ended: VecDeque::new(),
             notes: None,
             only: None,
+            added: Vec::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -89,11 +94,21 @@ impl Engine {
         self.counters.events = 0;
         self.last = (packet.no, packet.time);
         self.forget(packet.time);
+        self.counts.wire_bytes += u64::from(packet.orig_len);
         let only = self.only;
         match self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
                 if only.is_some_and(|(key, _)| key != Key::new(segment.src, segment.dst)) {
                     return Ok(());
+                }
+                let wire = match self.want.wire {
+                    true => decode::wire(&packet, &segment),
+                    false => Wire::default(),
+                };
+                if segment.payload_at.is_none() {
+                    // The pieces that came before were counted as something else.
+                    let all = self.counts.other_bytes + u64::from(packet.orig_len);
+                    self.counts.other_bytes = all.saturating_sub(wire.total());
                 }
                 let mut work = Work {
                     config: &self.config,
@@ -106,10 +121,13 @@ impl Engine {
                     sink,
                     notes: self.notes.as_mut(),
                     error: None,
+                    added: &mut self.added,
+                    gone: &mut self.gone,
                 };
                 self.counts.tcp_packets += 1;
                 let conn = ConnId(self.next_conn);
-                let new = work.segment(&segment, &mut self.table, &mut self.ended, conn);
+                let new = work.segment(&segment, wire, &mut self.table, &mut self.ended, conn);
+                work.settle();
                 self.next_conn += u32::from(new);
                 self.counts.tcp_conns += u64::from(new);
                 work.error.map_or(Ok(()), Err)
@@ -118,6 +136,7 @@ impl Engine {
                 use crate::decode::Proto::{Link, Malformed, Truncated};
                 let lost = matches!(proto, Malformed(_) | Truncated(_) | Link(_));
                 self.counts.undecodable += u64::from(lost);
+                self.counts.other_bytes += u64::from(packet.orig_len);
                 Ok(())
             }
         }
@@ -140,6 +159,8 @@ impl Engine {
             sink,
             notes: None,
             error: None,
+            added: &mut self.added,
+            gone: &mut self.gone,
         };
         let mut open: Vec<_> = self
             .table
@@ -147,8 +168,22 @@ impl Engine {
             .filter(|entry| !entry.tcp.ended())
             .collect();
         open.sort_unstable_by_key(|entry| entry.tcp.id);
-        for mut entry in open {
-            work.finish(&mut entry);
+        // The facts of all of them first: what is added does not change their ids.
+        for entry in &mut open {
+            let Entry { tcp, host, .. } = entry;
+            let mut cx = work.cx(tcp);
+            tcp.finish(&mut cx, &mut above(host));
+            work.collect(&entry.tcp);
+        }
+        work.settle();
+        for entry in &open {
+            let mut cx = work.cx(&entry.tcp);
+            cx.over();
+            cx.add();
+            cx.sink.gone(entry.tcp.id);
+        }
+        while let Some((conn, flow, place, kind)) = work.sink.at_last() {
+            work.add(conn, flow, place, kind);
         }
         work.error.map_or(Ok(()), Err)
     }
@@ -183,6 +218,8 @@ struct Work<'a> {
     sink: &'a mut dyn Sink,
     notes: Option<&'a mut trail::Notes>,
     error: Option<io::Error>,
+    added: &'a mut Vec<(ConnId, Flow, Place, EventKind)>,
+    gone: &'a mut Vec<ConnId>,
 }
 
 impl Work<'_> {
@@ -190,6 +227,7 @@ impl Work<'_> {
     fn segment(
         &mut self,
         segment: &Segment<'_>,
+        wire: Wire,
         table: &mut Table<Entry>,
         ended: &mut VecDeque<(Timestamp, Key, ConnId)>,
         conn: ConnId,
@@ -203,7 +241,7 @@ impl Work<'_> {
             match table.remove(&key) {
                 None => self.make_room(table),
                 Some(mut earlier) => {
-                    self.finish(&mut earlier);
+                    self.finish(&mut earlier, None);
                     tcp = tcp.after(&earlier.tcp);
                 }
             }
@@ -231,11 +269,23 @@ impl Work<'_> {
         let Entry { tcp, host, .. } = entry;
         let mut cx = self.cx(tcp);
         tcp.segment(segment, &mut cx, &mut above(host));
-        if !before && tcp.ended() {
+        if cx.want.wire {
+            let dir = match cx.flow.client == segment.src {
+                true => Dir::C2s,
+                false => Dir::S2c,
+            };
+            cx.sink.wire(cx.conn, dir, wire);
+        }
+        let over = !before && tcp.ended();
+        if over {
             cx.over();
+        }
+        self.collect(&entry.tcp);
+        if over {
             // What it held is not needed any more; only its last segments may still come.
             entry.host = Host::new(false, None);
             ended.push_back((self.time, key, entry.tcp.id));
+            self.gone.push(entry.tcp.id);
         }
         if let Some(notes) = &mut self.notes {
             notes.fed(entry, segment, self.packet);
@@ -254,21 +304,63 @@ impl Work<'_> {
         if entry.tcp.ended() {
             return;
         }
-        self.finish(&mut entry);
         let text = "more connections are open than may be remembered: this one is given up";
         let limit = Anomaly {
             what: What::Limit,
             text: text.into(),
         };
-        let mut cx = self.cx(&entry.tcp);
-        cx.emit(Place::default(), EventKind::Anomaly(limit), Loan::default());
+        self.finish(&mut entry, Some(limit));
     }
 
-    fn finish(&mut self, entry: &mut Entry) {
+    /// Nothing more comes of this connection, for this reason if there is one.
+    fn finish(&mut self, entry: &mut Entry, why: Option<Anomaly>) {
         let Entry { tcp, host, .. } = entry;
         let mut cx = self.cx(tcp);
         tcp.finish(&mut cx, &mut above(host));
+        if let Some(why) = why {
+            cx.emit(Place::default(), EventKind::Anomaly(why), Loan::default());
+        }
         cx.over();
+        self.collect(&entry.tcp);
+        self.gone.push(entry.tcp.id);
+    }
+
+    /// Takes what the sink adds about this connection.
+    fn collect(&mut self, tcp: &Connection) {
+        while let Some((place, kind)) = self.sink.more() {
+            self.added.push((tcp.id, tcp.flow, place, kind));
+        }
+    }
+
+    /// Puts behind the facts of the packet what the sink adds to them.
+    fn settle(&mut self) {
+        if self.added.is_empty() && self.gone.is_empty() {
+            return;
+        }
+        for (conn, flow, place, kind) in std::mem::take(self.added) {
+            self.add(conn, flow, place, kind);
+        }
+        for conn in self.gone.drain(..) {
+            self.sink.gone(conn);
+        }
+    }
+
+    fn add(&mut self, conn: ConnId, flow: Flow, place: Place, kind: EventKind) {
+        let mut cx = Cx {
+            packet: self.packet,
+            at_end: self.at_end,
+            time: self.time,
+            conn,
+            flow,
+            limits: &self.config.limits,
+            want: self.want,
+            counters: self.counters,
+            sink: self.sink,
+            error: &mut self.error,
+            room: self.room,
+            marks: Vec::new(),
+        };
+        cx.emit(place, kind, Loan::default());
     }
 
     fn cx(&mut self, tcp: &Connection) -> Cx<'_> {

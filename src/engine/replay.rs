@@ -169,12 +169,13 @@ impl Sink for Find {
             joined: true,
             parts: false,
             stream: true,
-            // As in the run that gave the event: the ids of findings depend on it.
+            // As in the run that gave the event: acknowledgements take part in the numbers.
             acks: matches!(
                 self.wanted.kind,
                 EventKind::Tcp(Tcp::Note(Note::Ack(_) | Note::Delivered(_)))
             ),
             unjudged: !self.by_id,
+            ..Want::default()
         }
     }
 

@@ -4,7 +4,7 @@ use super::trail::Notes;
 use super::{Engine, Trail};
 use crate::error::Error;
 use crate::insight::Insights;
-use crate::model::{Config, Counts, Sink};
+use crate::model::{Config, Counts, PacketNo, Sink};
 use crate::rules::Judge;
 use crate::source::{Capture, Progress};
 use std::io;
@@ -16,6 +16,8 @@ pub struct Run {
     pub counts: Counts,
     /// What was wrong with the files; what could be read of them was decoded.
     pub errors: Vec<Error>,
+    /// The number of the first packet of each file.
+    pub starts: Vec<PacketNo>,
 }
 
 /// How many packets go by between two calls of `watch`.
@@ -49,15 +51,20 @@ pub fn run_along(
     trail: Option<&Trail>,
     mut watch: impl FnMut(Progress, Counts) -> bool,
 ) -> io::Result<Run> {
-    let want = sink.want();
-    let mut judge;
-    let sink: &mut dyn Sink = match want.unjudged {
-        true => sink,
-        false => {
+    let read = sink.want();
+    let (mut judge, mut insights);
+    let sink: &mut dyn Sink = match (read.unjudged, read.insights) {
+        (true, false) => sink,
+        (true, true) => {
+            insights = Insights::new(sink);
+            &mut insights
+        }
+        (false, _) => {
             judge = Judge::new(Insights::new(sink));
             &mut judge
         }
     };
+    let want = sink.want();
     let mut engine = Engine::new(config, want);
     engine.notes = trail.map(Notes::new);
     let mut errors = Vec::new();
@@ -82,5 +89,6 @@ pub fn run_along(
     Ok(Run {
         counts: engine.counts(),
         errors,
+        starts: capture.starts().to_vec(),
     })
 }

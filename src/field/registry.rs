@@ -356,7 +356,7 @@ pub static FIELDS: &[Field] = &[
     field("wscope.anomaly.what", Type::Text, "what wscope could not see: gap, limit, …", |v, f| if let EventKind::Anomaly(it) = &v.event.kind { word(f, it.what.word()) }),
     field("wscope.anomaly.text", Type::Text, "the same as a sentence", |v, f| if let EventKind::Anomaly(it) = &v.event.kind { word(f, &it.text) }),
     field("wscope.insight.what", Type::Text, "what several events tell together", |v, f| if let EventKind::Insight(it) = &v.event.kind { word(f, it.kind.word()) }),
-    field("wscope.insight.round_trip", Type::Span, "from a ping to its pong", |v, f| if let EventKind::Insight(it) = &v.event.kind && let InsightKind::RoundTrip { nanos } = it.kind { f(Datum::Span(nanos)) }),
+    field("wscope.insight.round_trip", Type::Span, "from a ping to its pong", |v, f| if let EventKind::Insight(it) = &v.event.kind && let InsightKind::RoundTrip { nanos, .. } = it.kind { f(Datum::Span(nanos)) }),
     field("wscope.tcp.note", Type::Text, "what TCP does: syn, fin, keep_alive, …", |v, f| if let EventKind::Tcp(Tcp::Note(note)) = &v.event.kind { word(f, note.word()) }),
 ];
 
@@ -458,7 +458,7 @@ fn session(v: &View<'_>) -> Option<SessionId> {
         EventKind::Ws(Ws::Message(it)) => Some(it.session),
         EventKind::Ws(Ws::Close(it)) => Some(it.session),
         EventKind::Finding(it) => it.session,
-        EventKind::Insight(it) => Some(it.session),
+        EventKind::Insight(it) => it.session,
         EventKind::Ws(Ws::Refused(_))
         | EventKind::Tcp(_)
         | EventKind::Http(_)

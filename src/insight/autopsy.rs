@@ -1,26 +1,38 @@
 //! Why did it end? What was going on when it did, as evidence.
 
+use super::timers;
 use crate::model::{
-    Close, Dir, Event, EventKind, Kind, Note, Opcode, Severity, Tcp, Timestamp, Verdict, What, Ws,
+    Beat, Close, Dir, Event, EventId, EventKind, Kind, Label, Note, Opcode, Severity, Tcp,
+    Timestamp, Verdict, What, Ws,
 };
 
 /// What was going on in a session.
 #[derive(Debug, Default)]
 pub struct Autopsy {
     /// The last frame that is not a close.
-    last: Option<Timestamp>,
+    last: Option<(Timestamp, EventId)>,
     /// When TCP began to end.
     end: Option<Timestamp>,
-    /// The oldest ping of each side that waits for its pong.
-    ping: [Option<Timestamp>; 2],
-    /// The fragments of each side's unfinished message.
-    fragments: [u32; 2],
+    /// The oldest ping of each side that waits for its pong; frames, then messages.
+    ping: [Option<(Timestamp, EventId)>; 2],
+    beat: [Option<(Timestamp, EventId, Beat)>; 2],
+    /// Whether this side ever answered a message that pings.
+    answers: [bool; 2],
+    /// The first frame of each side's unfinished message, and how many there are.
+    fragments: [Option<(EventId, u32)>; 2],
     /// Frames of this direction may be missing.
     lost: [bool; 2],
-    /// The last rule that was broken before the peer closed, and by whom.
-    breach: Option<(&'static str, Dir)>,
-    /// Who has closed.
+    /// The last rule that was broken before the peer closed, by whom, and where.
+    breach: Option<(&'static str, Dir, Option<EventId>)>,
+    /// Who has closed, and who has said FIN.
     closed: [bool; 2],
+    fin: [bool; 2],
+    /// A RST after its sender's own FIN.
+    unread: Option<(Dir, EventId)>,
+    /// Since when this side's window is closed.
+    window: [Option<(Timestamp, EventId)>; 2],
+    /// The last retransmission of each side that nothing answered.
+    again: [Option<(u32, EventId)>; 2],
 }
 
 /// After what silence other sessions were cut.
@@ -37,23 +49,29 @@ impl Autopsy {
     pub fn look(&mut self, event: &Event) {
         match (&event.kind, event.dir) {
             (EventKind::Ws(Ws::Frame(frame)), Some(dir)) => {
+                *dir.flip().of_mut(&mut self.again) = None;
                 if frame.opcode != Opcode::CLOSE {
-                    self.last = Some(event.time);
+                    self.last = Some((event.time, event.id));
                 }
                 if !frame.opcode.is_control() {
                     let fragments = dir.of_mut(&mut self.fragments);
-                    *fragments = if frame.fin { 0 } else { *fragments + 1 };
+                    *fragments = match (frame.fin, *fragments) {
+                        (true, _) => None,
+                        (false, None) => Some((event.id, 1)),
+                        (false, Some((first, count))) => Some((first, count + 1)),
+                    };
                 }
             }
             (EventKind::Ws(Ws::Message(message)), Some(dir)) => match message.kind {
-                Kind::Ping => _ = dir.of_mut(&mut self.ping).get_or_insert(event.time),
+                Kind::Ping => {
+                    let ping = dir.of_mut(&mut self.ping);
+                    ping.get_or_insert((event.time, event.id));
+                }
                 Kind::Close => *dir.of_mut(&mut self.closed) = true,
                 Kind::Pong => *dir.flip().of_mut(&mut self.ping) = None,
-                _ => {}
+                Kind::Text | Kind::Binary => {}
             },
-            (EventKind::Tcp(Tcp::Note(Note::Fin | Note::Rst)), _) => {
-                self.end.get_or_insert(event.time);
-            }
+            (EventKind::Tcp(Tcp::Note(note)), dir) => self.note(event, note, dir),
             (EventKind::Anomaly(anomaly), Some(dir)) => {
                 let hides = !matches!(
                     anomaly.what,
@@ -64,10 +82,51 @@ impl Autopsy {
             (EventKind::Finding(finding), _) => {
                 let error = finding.verdict == Verdict::Fail && finding.severity == Severity::Error;
                 if error && !finding.side.flip().of(&self.closed) {
-                    self.breach = Some((finding.rule, finding.side));
+                    self.breach = Some((finding.rule, finding.side, event.about));
                 }
             }
             _ => {}
+        }
+    }
+
+    fn note(&mut self, event: &Event, note: &Note, dir: Option<Dir>) {
+        let at = (event.time, event.id);
+        match (note, dir) {
+            (Note::Fin, dir) => {
+                self.end.get_or_insert(event.time);
+                if let Some(dir) = dir {
+                    *dir.of_mut(&mut self.fin) = true;
+                }
+            }
+            (Note::Rst, dir) => {
+                self.end.get_or_insert(event.time);
+                if let Some(dir) = dir.filter(|dir| *dir.of(&self.fin)) {
+                    self.unread.get_or_insert((dir, event.id));
+                }
+            }
+            (Note::Remark(remark), Some(dir)) => match remark.label {
+                Label::ZeroWindow => {
+                    dir.of_mut(&mut self.window).get_or_insert(at);
+                }
+                Label::WindowUpdate => *dir.of_mut(&mut self.window) = None,
+                Label::TimeoutRetransmission | Label::Retransmission => {
+                    let again = dir.of_mut(&mut self.again);
+                    *again = Some((again.map_or(0, |(count, _)| count) + 1, event.id));
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// A message of this side asks whether the other is there, or one of the other side answers.
+    pub fn beat(&mut self, dir: Dir, event: &Event, beat: Beat, asks: bool) {
+        let waiting = dir.of_mut(&mut self.beat);
+        if asks {
+            waiting.get_or_insert((event.time, event.id, beat));
+        } else {
+            *waiting = None;
+            *dir.flip().of_mut(&mut self.answers) = true;
         }
     }
 
@@ -78,42 +137,103 @@ impl Autopsy {
             Dir::C2s => close.code_server,
             Dir::S2c => close.code_client,
         };
-        if let Some((rule, by)) = self.breach
+        if let Some((rule, by, at)) = self.breach
             && (!close.clean || failed(by).is_some_and(|code| code.is_failure()))
         {
-            said += &format!("; before that the {} had broken {rule}", by.sender());
+            let at = at.map_or(String::new(), |at| format!(" (event {at})"));
+            said += &format!("; before that the {} had broken {rule}{at}", by.sender());
         }
         if close.clean {
             return said;
         }
         let end = self.end.unwrap_or(event.time);
         for dir in Dir::BOTH {
-            let (me, peer_lost) = (dir.sender(), *dir.flip().of(&self.lost));
-            if let (Some(ping), false) = (dir.of(&self.ping), peer_lost) {
-                let waited = seconds(end.since(*ping));
-                said += &format!("; a ping of the {me} had waited {waited} for its pong");
-            }
-            let fragments = *dir.of(&self.fragments);
-            if fragments > 0 && !dir.of(&self.lost) {
-                said += &format!(
-                    "; a message of the {me} was unfinished after {}",
-                    plural(fragments, "fragment")
-                );
-            }
+            said += &self.pending(dir, end);
         }
-        let silence = self.last.map_or(0, |last| end.since(last));
-        if silence >= SILENT && !self.lost.contains(&true) {
-            said += &format!("; nothing had been sent for {}", seconds(silence));
-            let cut = close.code_client.is_none() && close.code_server.is_none();
-            if let count @ 1.. = silences.alike(silence).min(usize::from(cut) * KEPT) {
-                said += &format!(
-                    ", as in {} before: something in between may have a timer",
-                    plural(count as u32, "session")
-                );
-            }
-            if cut && silences.0.len() < KEPT {
-                silences.0.push(silence);
-            }
+        if let Some((dir, at)) = self.unread {
+            said += &format!(
+                "; the reset (event {at}) came after the {}'s own FIN, as when data come that nobody reads any more",
+                dir.sender()
+            );
+        }
+        said + &self.silence(end, close, silences)
+    }
+
+    /// What this side waited for, or had not finished.
+    fn pending(&self, dir: Dir, end: Timestamp) -> String {
+        let mut said = String::new();
+        let (me, peer, peer_lost) = (
+            dir.sender(),
+            dir.flip().sender(),
+            *dir.flip().of(&self.lost),
+        );
+        if let (Some((sent, at)), false) = (dir.of(&self.ping), peer_lost) {
+            let waited = seconds(end.since(*sent));
+            said += &format!("; a ping of the {me} (event {at}) had waited {waited} for its pong");
+        }
+        let answers = *dir.flip().of(&self.answers);
+        if let (Some((sent, at, beat)), false) = (dir.of(&self.beat), peer_lost)
+            && (answers || *beat != Beat::Application)
+        {
+            let waited = seconds(end.since(*sent));
+            said += &format!(
+                "; {} ping of the {me} (event {at}) had waited {waited} for its answer",
+                match beat {
+                    Beat::Application => "an application",
+                    Beat::EngineIo => "an Engine.IO",
+                    Beat::GraphQl => "a GraphQL",
+                    Beat::WebSocket | Beat::Stomp | Beat::Tcp => "a",
+                }
+            );
+        }
+        if let (Some((at, count)), false) = (dir.of(&self.fragments), *dir.of(&self.lost)) {
+            said += &format!(
+                "; a message of the {me} (from event {at}) was unfinished after {}",
+                plural(*count, "fragment")
+            );
+        }
+        if let Some((since, at)) = dir.of(&self.window) {
+            let closed = seconds(end.since(*since));
+            said += &format!(
+                "; the {me}'s window (event {at}) had been closed for {closed}: it did not read"
+            );
+        }
+        if let (Some((count @ 2.., at)), false) = (dir.of(&self.again), peer_lost) {
+            said += &format!(
+                "; the {me} had sent the same bytes again {count} times (last in event {at}), and the {peer} had answered nothing"
+            );
+        }
+        said
+    }
+
+    fn silence(&self, end: Timestamp, close: &Close, silences: &mut Silences) -> String {
+        let Some((last, at)) = self.last else {
+            return String::new();
+        };
+        let silence = end.since(last);
+        if silence < SILENT || self.lost.contains(&true) {
+            return String::new();
+        }
+        let mut said = format!(
+            "; nothing had been sent for {} (since event {at})",
+            seconds(silence)
+        );
+        let cut = close.code_client.is_none() && close.code_server.is_none();
+        if !cut {
+            return said;
+        }
+        let count = silences.alike(silence);
+        if count > 0 {
+            said += &format!(
+                ", as in {} before: something in between may have a timer",
+                plural(u32::try_from(count).unwrap_or(u32::MAX), "session")
+            );
+        }
+        if let Some(who) = timers::candidates(silence) {
+            said += &format!("; this is consistent with an idle timer, such as that of {who}");
+        }
+        if silences.0.len() < KEPT {
+            silences.0.push(silence);
         }
         said
     }

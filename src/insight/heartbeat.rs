@@ -1,63 +1,131 @@
-//! Pings and their pongs: round trips, periods, and what was never answered.   RFC 6455 section 5.5.2
+//! Pings and their pongs: round trips, periods, and what was never answered.
+//!
+//! WebSocket's own (RFC 6455 section 5.5.2), those of the application, and TCP's probes.
 
+use super::say;
 use crate::model::{
-    Dir, Event, EventId, EventKind, Insight, InsightKind, Kind, Loan, Message, Place, SessionId,
-    Timestamp,
+    Beat, Dir, Event, EventId, EventKind, InsightKind, Place, SessionId, Timestamp,
 };
 use std::collections::VecDeque;
 
-/// The pings of one side.
+/// The heartbeats of one side, by whose they are.
 #[derive(Debug, Default)]
-pub struct Heartbeat {
+pub struct Heartbeats {
+    kinds: Vec<Heartbeat>,
+    /// Answers may be missing.
+    doubt: bool,
+}
+
+/// The pings of one side, of one sort.
+#[derive(Debug)]
+struct Heartbeat {
+    by: Beat,
     pings: u32,
     answered: u32,
+    /// No answer is due.
+    alone: bool,
     last: Option<Timestamp>,
     /// Those that wait, the oldest first.
     waiting: VecDeque<(EventId, Timestamp, Box<[u8]>)>,
     periods: Vec<i64>,
     round_trips: Vec<i64>,
-    /// Pongs may be missing.
-    doubt: bool,
 }
 
 /// How many pings may wait, and how many times are kept for a median.
 const KEPT: usize = 1024;
 
-impl Heartbeat {
+impl Heartbeats {
+    /// Answers may be missing from here on.
     pub fn doubt(&mut self) {
         self.doubt = true;
     }
 
-    /// Takes a message of this side.
-    pub fn ping(&mut self, event: &Event, message: &Message, loan: Loan<'_>) {
-        if message.kind != Kind::Ping {
-            return;
+    /// A ping of this side that wants an answer equal to `key`, or none.
+    pub fn ping(&mut self, by: Beat, event: &Event, key: Option<&[u8]>) {
+        let place = self.kinds.iter().position(|it| it.by == by);
+        let place = place.unwrap_or_else(|| {
+            self.kinds.push(Heartbeat::new(by));
+            self.kinds.len() - 1
+        });
+        if let Some(beat) = self.kinds.get_mut(place) {
+            beat.ping(event, key);
         }
+    }
+
+    /// A pong of the other side answers the newest ping that it equals; anything, where TCP says so.
+    pub fn pong(
+        &mut self,
+        session: Option<SessionId>,
+        by: Beat,
+        event: &Event,
+        key: &[u8],
+    ) -> Option<(Place, EventKind)> {
+        if self.doubt {
+            return None;
+        }
+        let beat = self.kinds.iter_mut().find(|it| it.by == by)?;
+        let (ping, nanos) = beat.pong(event, key)?;
+        // The timeline has TCP's probes and answers already.
+        (by != Beat::Tcp).then(|| {
+            let place = Place {
+                dir: event.dir,
+                span: event.span,
+                first: Some(event.first),
+                about: Some(ping),
+                trust: event.trust,
+            };
+            (place, say(session, InsightKind::RoundTrip { by, nanos }))
+        })
+    }
+
+    /// What this side's pings were like in all.
+    pub fn sum(
+        &self,
+        session: Option<SessionId>,
+        dir: Dir,
+    ) -> impl Iterator<Item = (Place, EventKind)> {
+        let place = Place {
+            dir: Some(dir),
+            ..Place::default()
+        };
+        let kinds = self.kinds.iter().filter(|beat| beat.pings > 0);
+        kinds.map(move |beat| (place, say(session, beat.sum(self.doubt))))
+    }
+}
+
+impl Heartbeat {
+    fn new(by: Beat) -> Self {
+        Self {
+            by,
+            pings: 0,
+            answered: 0,
+            alone: true,
+            last: None,
+            waiting: VecDeque::new(),
+            periods: Vec::new(),
+            round_trips: Vec::new(),
+        }
+    }
+
+    fn ping(&mut self, event: &Event, key: Option<&[u8]>) {
         self.pings += 1;
         if let Some(last) = self.last.replace(event.time)
             && self.periods.len() < KEPT
         {
             self.periods.push(event.time.since(last));
         }
+        let Some(key) = key else {
+            return;
+        };
+        self.alone = false;
         if self.waiting.len() == KEPT {
             self.waiting.pop_front();
         }
-        self.waiting
-            .push_back((event.id, event.time, loan.bytes.into()));
+        self.waiting.push_back((event.id, event.time, key.into()));
     }
 
-    /// Takes a message of the other side; a pong answers the newest ping that it equals.
-    pub fn pong(
-        &mut self,
-        session: SessionId,
-        event: &Event,
-        message: &Message,
-        loan: Loan<'_>,
-    ) -> Option<(Place, EventKind)> {
-        if message.kind != Kind::Pong || self.doubt {
-            return None;
-        }
-        let equal = |(_, _, payload): &(_, _, Box<[u8]>)| **payload == *loan.bytes;
+    fn pong(&mut self, event: &Event, key: &[u8]) -> Option<(EventId, i64)> {
+        let equal = |(_, _, ping): &(_, _, Box<[u8]>)| **ping == *key;
         let which = self.waiting.iter().rposition(equal)?;
         let (ping, sent, _) = self.waiting.drain(..=which).next_back()?;
         let nanos = event.time.since(sent);
@@ -65,41 +133,26 @@ impl Heartbeat {
         if self.round_trips.len() < KEPT {
             self.round_trips.push(nanos);
         }
-        let place = Place {
-            dir: event.dir,
-            span: event.span,
-            first: Some(event.first),
-            about: Some(ping),
-            trust: event.trust,
-        };
-        let kind = InsightKind::RoundTrip { nanos };
-        Some((place, say(session, kind)))
+        Some((ping, nanos))
     }
 
-    /// What this side's pings were like in all; nothing where there were none.
-    pub fn sum(&self, session: SessionId, dir: Dir) -> Option<(Place, EventKind)> {
-        let period = (self.periods.len() >= 2)
-            .then(|| median(&self.periods))
-            .flatten();
-        let kind = InsightKind::Heartbeat {
+    fn sum(&self, doubt: bool) -> InsightKind {
+        // An application that never answered may not mean its pings to be answered.
+        let alone = self.alone || self.by == Beat::Application && self.answered == 0;
+        InsightKind::Heartbeat {
+            by: self.by,
             pings: self.pings,
-            answered: self.answered,
-            period,
+            answered: (!alone && !doubt).then_some(self.answered),
+            period: (self.periods.len() >= 2)
+                .then(|| median(&self.periods))
+                .flatten(),
             round_trip: median(&self.round_trips),
-        };
-        let place = Place {
-            dir: Some(dir),
-            ..Place::default()
-        };
-        (self.pings > 0 && !self.doubt).then(|| (place, say(session, kind)))
+        }
     }
 }
 
-fn say(session: SessionId, kind: InsightKind) -> EventKind {
-    EventKind::Insight(Insight { session, kind })
-}
-
-fn median(times: &[i64]) -> Option<i64> {
+/// The middle one of these times; none of none.
+pub fn median(times: &[i64]) -> Option<i64> {
     let mut times = times.to_vec();
     times.sort_unstable();
     times.get(times.len() / 2).copied()

@@ -11,4 +11,8 @@ pub struct Counts {
     pub tcp_conns: u64,
     /// Those whose link type is not read, or whose headers are cut or malformed.
     pub undecodable: u64,
+    /// Bytes of all packets, as long as they were on the wire.
+    pub wire_bytes: u64,
+    /// Those of packets without a TCP segment, and what IP fragments had around their pieces.
+    pub other_bytes: u64,
 }

@@ -35,7 +35,7 @@ pub struct Cx<'a> {
     /// Room for whoever has to change bytes before they are shown; holds nothing from one use to
     /// the next.
     pub room: &'a mut Vec<u8>,
-    /// What was completed, for whoever follows its bytes; only where acknowledgements are wanted.
+    /// What was completed, for whoever follows its bytes; only where marks are wanted.
     pub marks: Vec<Mark>,
 }
 
@@ -96,20 +96,18 @@ impl Place {
 }
 
 impl Cx<'_> {
-    /// Puts an event on the timeline, and right after it what the sink adds.
+    /// Puts an event on the timeline.
     pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
-        let id = self.put(place, kind, loan);
-        self.add();
-        id
+        self.put(place, kind, loan)
     }
 
-    /// Says that nothing more comes of this connection.
+    /// Says that no more facts come of this connection.
     pub fn over(&mut self) {
         self.sink.over(self.conn);
-        self.add();
     }
 
-    fn add(&mut self) {
+    /// Puts what the sink adds about this connection on the timeline.
+    pub fn add(&mut self) {
         while let Some((place, kind)) = self.sink.more() {
             self.put(place, kind, Loan::default());
         }
@@ -126,7 +124,7 @@ impl Cx<'_> {
             nth: self.counters.events,
         };
         self.counters.events = self.counters.events.saturating_add(1);
-        if self.want.acks
+        if self.want.marks
             && let EventKind::Ws(Ws::Message(_)) = kind
             && let (Some(dir), Space::Tcp) = (place.dir, place.span.space)
         {

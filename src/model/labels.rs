@@ -1,6 +1,7 @@
 //! Names for segments that are not ordinary: Wireshark's, and our own with the reason.
 
 use super::PacketNo;
+use std::num::NonZeroU32;
 use std::ops::BitOrAssign;
 
 /// Wireshark's names for a segment: a set of its `tcp.analysis` labels.
@@ -98,7 +99,10 @@ pub struct Remark {
     /// Which repetition of an acknowledgement it is, from 1; 0 for none.
     pub duplicate: u32,
     /// Bytes sent and not acknowledged, where the segment carries some.
-    pub in_flight: Option<u32>,
+    pub in_flight: Option<NonZeroU32>,
+    /// Microseconds since the oldest segment was sent that is not acknowledged, where it is sent again:
+    /// Wireshark's RTO.
+    pub rto: Option<NonZeroU32>,
     /// The earlier packet of which it speaks.
     pub of: Option<PacketNo>,
     /// Nanoseconds since that packet.
@@ -115,6 +119,7 @@ impl Remark {
             wireshark: Wireshark::default(),
             duplicate: 0,
             in_flight: None,
+            rto: None,
             of: None,
             since: None,
         }
@@ -173,6 +178,16 @@ pub enum Label {
 }
 
 impl Label {
+    /// Whether it says what held a message up; `since` is then for how long, and `of` the packet that
+    /// tells why.
+    #[must_use]
+    pub fn is_delay(self) -> bool {
+        matches!(
+            self,
+            Self::HeadOfLine | Self::WindowDelay | Self::NagleDelay
+        )
+    }
+
     /// The word for it, as JSON has it.
     #[must_use]
     pub fn word(self) -> &'static str {

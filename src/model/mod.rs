@@ -36,15 +36,17 @@ pub use finding::{Finding, Severity, Verdict};
 pub use flow::{Dir, Endpoint, Flow};
 pub use http::{Header, Http, Request, Response, Version};
 pub use id::{ConnId, EventId, PacketNo, SessionId};
-pub use insight::{Insight, InsightKind};
+pub use insight::{Answered, Beat, Cost, Delivery, Insight, InsightKind, Pairs, Unanswered, Way};
 pub use labels::{Label, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
-pub use packet::{Link, Packet};
+pub use packet::{Link, Packet, Wire};
 pub use segment::{Flags, Options, Segment};
 pub use sink::{Loan, MessageRef, Piece, Sink, Want};
 pub use span::{Space, Span, Trust};
 pub use stream::{End, Input};
-pub use tcp::{Ack, AckKind, Delivered, Handshake, How, Note, Syn, Tap, Tcp, TcpClose, TcpOpen};
+pub use tcp::{
+    Ack, AckKind, Delivered, Handshake, How, Note, Rest, Syn, Tap, Tcp, TcpClose, TcpOpen,
+};
 pub use time::{Clock, Timestamp};
 pub use ws::{
     Close, CloseCode, Culprit, Deflate, Ending, Frame, Inflated, Kind, MaskingKey, Message, Opcode,

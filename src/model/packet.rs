@@ -17,6 +17,32 @@ pub struct Packet<'a> {
     pub data: &'a [u8],
 }
 
+/// Where the bytes of a packet with a TCP segment went: together its length on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Wire {
+    /// Before the first IP header, and behind what IP carries (padding).
+    pub link: u32,
+    /// From the first IP header to the TCP header: options, extensions and tunnels among it.
+    pub ip: u32,
+    /// The TCP header with its options.
+    pub tcp: u32,
+    /// What TCP carries.
+    pub payload: u32,
+    /// The part of `payload` that the capture cut off.
+    pub cut: u32,
+}
+
+impl Wire {
+    /// All of it.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        [self.link, self.ip, self.tcp, self.payload]
+            .into_iter()
+            .map(u64::from)
+            .sum()
+    }
+}
+
 /// A link type, by its number in the registry of tcpdump.org.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Link(pub u16);

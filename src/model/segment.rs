@@ -19,6 +19,8 @@ pub struct Segment<'a> {
     pub window: u16,
     /// The options that matter.
     pub options: Options,
+    /// Bytes of the TCP header, options among them.
+    pub header: u8,
     /// Hops that the packet may still go (TTL, or hop limit); 0 where it came in fragments.
     pub ttl: u8,
     /// Identification of its IP packet; none in IPv6, and where it came in fragments.

@@ -1,6 +1,8 @@
 //! What takes events.
 
-use super::{ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Timestamp};
+use super::{
+    ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Timestamp, Wire,
+};
 use std::io;
 use std::ops::Range;
 
@@ -41,14 +43,31 @@ pub trait Sink {
         Ok(())
     }
 
-    /// Hears that nothing more comes of a connection, or of it within the capture.
+    /// Hears what a packet with a TCP segment cost on the wire, after its events.
+    fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
+        let _ = (conn, dir, wire);
+    }
+
+    /// Hears that no more facts come of a connection, or of it within the capture.
     fn over(&mut self, conn: ConnId) {
         let _ = conn;
     }
 
-    /// What a sink that folds adds to the timeline right after what it has just been told; asked
-    /// until there is no more. It comes back as an event of its own.
+    /// What a sink that folds adds to the timeline about the connection of what it has just been
+    /// told; asked until there is no more. It comes back as an event of its own, after all facts
+    /// of the packet: so their ids are the same whether anyone folds or not.
     fn more(&mut self) -> Option<(Place, EventKind)> {
+        None
+    }
+
+    /// Hears that after the facts all that was added of a connection has come as well.
+    fn gone(&mut self, conn: ConnId) {
+        let _ = conn;
+    }
+
+    /// What a sink that folds adds once the capture has ended, about several connections: one of
+    /// them, and what is said; asked until there is no more.
+    fn at_last(&mut self) -> Option<(ConnId, Flow, Place, EventKind)> {
         None
     }
 }
@@ -74,8 +93,20 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).stream(piece)
     }
 
+    fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
+        (**self).wire(conn, dir, wire);
+    }
+
     fn over(&mut self, conn: ConnId) {
         (**self).over(conn);
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        (**self).gone(conn);
+    }
+
+    fn at_last(&mut self) -> Option<(ConnId, Flow, Place, EventKind)> {
+        (**self).at_last()
     }
 
     fn more(&mut self) -> Option<(Place, EventKind)> {
@@ -95,8 +126,15 @@ pub struct Want {
     pub stream: bool,
     /// An event for every acknowledgement, and one for every message when it is acknowledged.
     pub acks: bool,
+    /// A mark for every message that is completed: TCP asks for it itself, while something may hold
+    /// messages up.
+    pub marks: bool,
     /// No findings: nobody reads them.
     pub unjudged: bool,
+    /// Insights, although nobody reads findings. Where findings are read, insights come as well.
+    pub insights: bool,
+    /// Calls of [`Sink::wire`].
+    pub wire: bool,
 }
 
 /// An event's payload, lent for the length of a call.

@@ -126,11 +126,14 @@ pub enum How {
     Refused,
     /// RST while both sides were still open.
     Abort,
-    /// RST after the same side's FIN: data came that nobody would read.
+    /// RST because of data that nobody would read: they came after the same side's FIN, or the end of
+    /// its window had not moved for them.
     UnreadData,
-    /// RST in answer to a segment: the peer no longer knew the connection.
+    /// RST in answer to a segment, with the number that it acknowledged: the peer no longer knew the
+    /// connection.
     HalfOpen,
-    /// RST that came another way than its sender's segments: its TTL differs.
+    /// RST that its sender did not make: its TTL differs, or its IP identification and its sequence
+    /// number do.
     Middlebox,
 }
 
@@ -171,6 +174,19 @@ pub enum Note {
     Delivered(Delivered),
     /// What the first bytes look like, where it is nothing that is decoded further.
     Protocol(&'static str),
+    /// The connection is open, and the capture is over.
+    Open(Rest),
+}
+
+/// What was seen of a connection that is still open at the end of the capture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rest {
+    /// Payload bytes seen per direction, client to server first.
+    pub bytes: [u64; 2],
+    /// What of the connection was captured: as in [`TcpClose`].
+    pub completeness: u8,
+    /// Keep-alive probes, of both sides.
+    pub keep_alives: u32,
 }
 
 impl Note {
@@ -183,9 +199,11 @@ impl Note {
             Self::Fin => "fin",
             Self::Rst => "rst",
             Self::Ack(_) => "ack",
+            Self::Delivered(it) if it.kind.is_none() => "unacknowledged",
             Self::Delivered(_) => "acknowledged",
             Self::Remark(remark) => remark.label.word(),
             Self::Protocol(_) => "protocol",
+            Self::Open(_) => "open",
         }
     }
 }
@@ -237,6 +255,8 @@ pub struct Ack {
     pub rtt: i64,
     /// The window it offers, scaled; none where the scale is not known.
     pub window: Option<u32>,
+    /// Bytes sent and not acknowledged, where the segment carries some.
+    pub in_flight: Option<u32>,
 }
 
 /// Kinds of acknowledgement.
@@ -277,11 +297,12 @@ impl AckKind {
     }
 }
 
-/// A message's last byte was acknowledged: the four times of its way.
+/// A message's last byte was acknowledged: the four times of its way. Or the capture ended before
+/// that, and there are three.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Delivered {
-    /// Of what kind the acknowledgement is.
-    pub kind: AckKind,
+    /// Of what kind the acknowledgement is; none where none came.
+    pub kind: Option<AckKind>,
     /// The packet that carried the message's last byte.
     pub packet: PacketNo,
     /// When its first byte was captured.

@@ -269,6 +269,8 @@ pub enum Culprit {
     PlainKept,
     /// The message is not compressed, though it is marked.
     NotCompressed,
+    /// The message is compressed, though it is not marked.
+    Unmarked,
 }
 
 /// A close code.   RFC 6455 section 7.4

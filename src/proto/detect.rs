@@ -77,6 +77,9 @@ const NAMES: &[(&str, &[u8], &[u8])] = &[
     ("HTTP/2", b"PRI * HTTP/2", b"PRI * HTTP/2"),
     ("MQTT", b"\x10\x00\x00\x04MQTT", b"\x10\xff\x00\x04MQTT"),
     ("Redis", b"*1\r\n$", b"*9\r\n$"),
+    ("AMQP", b"AMQP\0", b"AMQP\0"),
+    ("SMTP", b"EHLO ", b"EHLO "),
+    ("SMTP", b"HELO ", b"HELO "),
     // Length, then protocol version 3.0, or the request for TLS.
     (
         "PostgreSQL",
@@ -206,6 +209,8 @@ mod tests {
         assert_eq!(named(b"*1\r\n$4\r\nPING\r\n"), Some("Redis"));
         assert_eq!(named(b"\x10\x10\0\x04MQTT"), Some("MQTT"));
         assert_eq!(named(b"\0\0\0\x08\x04\xd2\x16\x2f"), Some("PostgreSQL"));
+        assert_eq!(named(b"AMQP\0\0\x09\x01"), Some("AMQP"));
+        assert_eq!(named(b"EHLO quay\r\n"), Some("SMTP"));
         assert_eq!(named(b"GET / HTTP/1.1"), None);
         assert_eq!(name(b"PRI "), (Looks::TooShort, None), "not HTTP/1.1 yet");
         assert_eq!(name(&[0x16]), (Looks::TooShort, None));

@@ -9,7 +9,7 @@
 use super::detect::Detect;
 use super::opaque::Opaque;
 use super::{Layer, Step};
-use crate::model::{Cx, Dir, Input, PacketNo, Protocol, Span, What};
+use crate::model::{Cx, Dir, End, Input, PacketNo, Protocol, Span, What};
 use std::collections::VecDeque;
 
 /// The layer of a stream, and the bytes that it would not take yet.
@@ -114,8 +114,13 @@ impl Host {
                         Stop::Done => {}
                         // What follows is no byte: the wait would never end.
                         Stop::Wait(from) if more_behind => {
-                            let at = held.at + from as u64;
-                            let span = Span::tcp(at, (held.bytes.len() - from) as u64);
+                            held.drop_front(from);
+                            if let Some(passed) = self.last_look(dir, &held, cx) {
+                                held.drop_front(passed);
+                                dir.of_mut(&mut self.tails).put_back(held);
+                                continue;
+                            }
+                            let span = Span::tcp(held.at, held.bytes.len() as u64);
                             let text = "these bytes begin something whose rest is missing";
                             cx.anomaly(dir, span, What::Unfinished, text);
                         }
@@ -127,6 +132,13 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Where FIN comes right behind these bytes, they may tell more than before.
+    fn last_look(&mut self, dir: Dir, held: &Held, cx: &mut Cx<'_>) -> Option<usize> {
+        let next = dir.of(&self.tails).queue.front();
+        let fin = matches!(next, Some(Item::Rest(Input::End(End::Fin))));
+        fin.then(|| self.layer.last_look(dir, held.at, &held.bytes, cx))?
     }
 
     /// At the end of a direction nothing waits any more: neither for bytes nor for the other side.

@@ -71,4 +71,13 @@ impl Layer {
             Self::Opaque(layer) => layer.feed(dir, input, cx),
         }
     }
+
+    /// Shows the layer once more the bytes that it would not take, now that the stream ends with
+    /// them. Where that tells it something, it answers how many of them it passes over.
+    fn last_look(&mut self, dir: Dir, at: u64, bytes: &[u8], cx: &mut Cx<'_>) -> Option<usize> {
+        match self {
+            Self::WebSocket(layer) => layer.last_look(dir, at, bytes, cx),
+            Self::Detect(_) | Self::Socks(_) | Self::Http1(_) | Self::Opaque(_) => None,
+        }
+    }
 }

@@ -204,6 +204,9 @@ pub const RULES: &[Rule] = &[
                 Ending::Broken(Culprit::NotCompressed) => {
                     "RSV1 is set, and the payload is text that was not compressed"
                 }
+                Ending::Broken(Culprit::Unmarked) => {
+                    "RSV1 is not set, and the payload is no text until it is inflated: its sender compressed it and did not say so"
+                }
                 _ => return None,
             };
             Some(note(text))

@@ -186,6 +186,13 @@ pub const RULES: &[Rule] = &[
         check: Check::Frame(|frame, scene| {
             let (key, side) = (frame.masking_key?, scene.mine());
             let by = step(side.key?, key);
+            // Sixteen keys alike in one byte, and not in all: chance does not do that.
+            if let Some(place) = side.keys.constant(side.key?, key) {
+                return Some(note(format!(
+                    "byte {place} of the first sixteen keys is {:#04x} each time",
+                    key.0.get(place)?
+                )));
+            }
             // This difference is the eighth in a row.
             (by != 0 && side.keys.step == Some(by) && side.keys.steps == 7).then(|| {
                 note(format!(

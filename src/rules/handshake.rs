@@ -498,7 +498,23 @@ fn weak_key(request: &Request, _: &Scene<'_>) -> Option<Note> {
         [a, b] => b.wrapping_sub(*a) == step,
         _ => true,
     });
-    counts.then(|| note(format!("the bytes of this key differ by {step} each")))
+    if counts {
+        return Some(note(format!("the bytes of this key differ by {step} each")));
+    }
+    // By chance this comes once in a thousand million keys, or less.
+    let mut values = nonce.to_vec();
+    values.sort_unstable();
+    values.dedup();
+    if values.len() <= 4 {
+        return Some(note(format!(
+            "this key has {} different bytes",
+            values.len()
+        )));
+    }
+    nonce
+        .iter()
+        .all(u8::is_ascii_alphanumeric)
+        .then(|| note("this key is sixteen letters and digits, not random bytes"))
 }
 
 fn credentials(request: &Request, _: &Scene<'_>) -> Option<Note> {

@@ -136,6 +136,9 @@ pub struct Keys {
     pub step: Option<u32>,
     /// How many differences in a row were this one.
     pub steps: u32,
+    /// The keys so far, and which of their bytes were never another.
+    count: u32,
+    moved: [bool; 4],
 }
 
 /// How many frame ends of a message, and how many waiting pings, are remembered.
@@ -295,17 +298,35 @@ pub fn answered(pings: &VecDeque<Ping>, payload: &[u8]) -> Option<usize> {
 }
 
 impl Keys {
+    /// Where this key, the sixteenth, has a byte that none of them had otherwise though others
+    /// changed.
+    pub fn constant(&self, last: MaskingKey, key: MaskingKey) -> Option<usize> {
+        let moved = moved(self.moved, last, key);
+        // The keys so far are one more than the differences.
+        (self.count + 2 == 16 && moved.contains(&true))
+            .then(|| moved.iter().position(|moved| !moved))
+            .flatten()
+    }
+
     fn note(&mut self, last: MaskingKey, key: MaskingKey) {
+        self.count += 1;
+        self.moved = moved(self.moved, last, key);
         let step = step(last, key);
         if self.step == Some(step) {
             self.steps += 1;
         } else {
-            *self = Self {
-                step: Some(step),
-                steps: 1,
-            };
+            (self.step, self.steps) = (Some(step), 1);
         }
     }
+}
+
+/// Which bytes have changed, with this key.
+fn moved(before: [bool; 4], last: MaskingKey, key: MaskingKey) -> [bool; 4] {
+    let mut moved = before;
+    for (moved, (a, b)) in moved.iter_mut().zip(last.0.iter().zip(key.0)) {
+        *moved |= *a != b;
+    }
+    moved
 }
 
 /// From one key to the next.

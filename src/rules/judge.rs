@@ -7,7 +7,7 @@ use super::others::Others;
 use super::{Check, GB, Needs, Note, Rule, Scene, fields, rules};
 use crate::model::{
     Anomaly, ConnId, Dir, Event, EventKind, Flow, Http, Kind, Loan, MessageRef, Note as TcpNote,
-    Piece, Place, Request, Response, Severity, Sink, Tcp, Trust, Want, What, Ws,
+    Piece, Place, Request, Response, Severity, Sink, Tcp, Trust, Want, What, Wire, Ws,
 };
 use foldhash::fast::FixedState;
 use std::collections::{HashMap, VecDeque};
@@ -96,7 +96,10 @@ impl<S: Sink> Judge<S> {
 
 impl<S: Sink> Sink for Judge<S> {
     fn want(&self) -> Want {
-        self.sink.want()
+        Want {
+            joined: true,
+            ..self.sink.want()
+        }
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
@@ -119,6 +122,18 @@ impl<S: Sink> Sink for Judge<S> {
         if let Some(mut case) = self.conns.remove(&conn) {
             case.end(conn, &self.table, &mut self.others, &mut self.said);
         }
+    }
+
+    fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
+        self.sink.wire(conn, dir, wire);
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        self.sink.gone(conn);
+    }
+
+    fn at_last(&mut self) -> Option<(ConnId, Flow, Place, EventKind)> {
+        self.sink.at_last()
     }
 
     fn more(&mut self) -> Option<(Place, EventKind)> {

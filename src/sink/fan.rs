@@ -1,6 +1,8 @@
 //! Only some kinds of events.
 
-use crate::model::{Event, Flow, KINDS, Loan, MessageRef, Piece, Sink, Timestamp, Want};
+use crate::model::{
+    ConnId, Dir, Event, Flow, KINDS, Loan, MessageRef, Piece, Sink, Timestamp, Want, Wire,
+};
 use std::io;
 
 /// Passes on the events whose kind was asked for; all of them where none was.
@@ -63,6 +65,7 @@ impl<S: Sink> Sink for Only<S> {
             unjudged: want.unjudged || !judged.contains(&true),
             joined: want.joined && reads.contains(&true),
             acks: want.acks || self.acks,
+            insights: want.insights && self.passes("insight"),
             ..want
         }
     }
@@ -85,5 +88,13 @@ impl<S: Sink> Sink for Only<S> {
 
     fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
         self.sink.stream(piece)
+    }
+
+    fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
+        self.sink.wire(conn, dir, wire);
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        self.sink.gone(conn);
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::field::{Filter, View};
 use crate::model::{
-    ConnId, Event, EventKind, Flow, Loan, MessageRef, Piece, Place, Sink, Timestamp, Want,
+    ConnId, Dir, Event, EventKind, Flow, Loan, MessageRef, Piece, Place, Sink, Timestamp, Want,
+    Wire,
 };
 use std::io;
 
@@ -92,8 +93,20 @@ impl<S: Sink> Sink for Filtered<S> {
         self.sink.stream(piece)
     }
 
+    fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
+        self.sink.wire(conn, dir, wire);
+    }
+
     fn over(&mut self, conn: ConnId) {
         self.sink.over(conn);
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        self.sink.gone(conn);
+    }
+
+    fn at_last(&mut self) -> Option<(ConnId, Flow, Place, EventKind)> {
+        self.sink.at_last()
     }
 
     fn more(&mut self) -> Option<(Place, EventKind)> {

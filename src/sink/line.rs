@@ -74,6 +74,7 @@ impl Line {
         match value {
             Value::Text(text) => self.string(text),
             Value::Number(number) => self.digits(number),
+            Value::Signed(number) => self.signed(number),
             Value::Bool(true) => self.put(b"true"),
             Value::Bool(false) => self.put(b"false"),
             Value::Hex(word) => self.display_text(&format_args!("{word:08x}")),
@@ -111,6 +112,26 @@ impl Line {
         self.list(&pair, |line, bytes| {
             line.string(&String::from_utf8_lossy(bytes))
         });
+    }
+
+    /// A list of objects under this key; nothing where it is empty.
+    pub fn objects<T>(&mut self, name: &str, items: &[T], mut each: impl FnMut(&mut Self, &T)) {
+        if items.is_empty() {
+            return;
+        }
+        self.key(name);
+        self.list(items, |line, item| {
+            line.put(b"{");
+            each(line, item);
+            line.close();
+        });
+    }
+
+    fn signed(&mut self, number: i64) {
+        if number < 0 {
+            self.put(b"-");
+        }
+        self.digits(number.unsigned_abs());
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! What events become: lines of text or JSON, and totals.
 #![deny(clippy::disallowed_methods)]
 
+mod accounts;
 mod escape;
 mod fan;
 mod filtered;
@@ -10,6 +11,7 @@ mod line;
 mod stats;
 mod summary;
 mod text;
+mod told;
 
 pub use escape::{Escaped, is_unsafe};
 pub use fan::Only;

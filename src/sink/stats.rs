@@ -3,12 +3,12 @@
 //! A row is written when its connection ends, so memory grows with the connections that are open
 //! at once, not with those of the whole capture.
 
-use super::Escaped;
 use super::line::Line;
 use super::summary::Duration;
+use super::{Escaped, accounts};
 use crate::model::{
-    Anomaly, Close, ConnId, Counts, Dir, Event, EventKind, Flow, Kind, Label, Loan, Message,
-    MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, What, Ws,
+    Close, ConnId, Cost, Counts, Dir, Event, EventKind, Flow, InsightKind, Kind, Label, Loan,
+    Message, MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, Wire, Ws,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -36,6 +36,13 @@ pub struct Stats<W> {
     /// The hash of each message that is on its way.
     hashing: HashMap<(ConnId, Dir), XxHash64>,
     line: Line,
+    /// What all connections with a row cost, and bytes of TCP outside of them.
+    cost: [Cost; 2],
+    stray_bytes: u64,
+    /// What was told of several connections.
+    told: Vec<Event>,
+    /// A row could not be written.
+    failed: Option<io::Error>,
 }
 
 /// A connection so far.
@@ -54,6 +61,9 @@ struct Connection {
     end: &'static str,
     protocol: Option<&'static str>,
     session: Option<Box<Session>>,
+    cost: [Cost; 2],
+    /// Insights that speak of all of it.
+    told: Vec<Event>,
 }
 
 impl Connection {
@@ -68,6 +78,8 @@ impl Connection {
             end: "open",
             protocol: None,
             session: None,
+            cost: Default::default(),
+            told: Vec::new(),
         }
     }
 }
@@ -169,6 +181,10 @@ impl<W: Write> Stats<W> {
             sessions: 0,
             hashing: HashMap::new(),
             line: Line::default(),
+            cost: Default::default(),
+            stray_bytes: 0,
+            told: Vec::new(),
+            failed: None,
         }
     }
 
@@ -177,6 +193,7 @@ impl<W: Write> Stats<W> {
     /// # Errors
     /// What the writer says.
     pub fn finish(mut self, counts: Counts) -> io::Result<()> {
+        self.failed.take().map_or(Ok(()), Err)?;
         for (id, connection) in std::mem::take(&mut self.open) {
             self.row(id, &connection)?;
         }
@@ -233,16 +250,27 @@ impl<W: Write> Stats<W> {
         }
     }
 
-    /// Notes an event in the row of its connection; answers whether that is its last.
-    fn note(&mut self, event: &Event, flow: &Flow, counted: Option<Counted>) -> bool {
+    /// Notes an event in the row of its connection.
+    fn note(&mut self, event: &Event, flow: &Flow, counted: Option<Counted>) {
         if opens_row(&event.kind) {
             self.open
                 .entry(event.conn)
                 .or_insert_with(|| Connection::new(flow, event.time));
         }
         let Some(connection) = self.open.get_mut(&event.conn) else {
-            return false;
+            return;
         };
+        if let EventKind::Insight(insight) = &event.kind {
+            match (&insight.kind, event.dir) {
+                (InsightKind::Cost(cost), Some(dir)) => {
+                    *dir.of_mut(&mut connection.cost) = **cost;
+                    dir.of_mut(&mut self.cost).add(cost);
+                }
+                (InsightKind::RoundTrip { .. } | InsightKind::Answered(_), _) => {}
+                _ => connection.told.push(event.clone()),
+            }
+            return;
+        }
         connection.last = event.time;
         if let (Some(counted), Some(session)) = (counted, &mut connection.session) {
             counted.add_to(&mut session.tally);
@@ -268,17 +296,9 @@ impl<W: Write> Stats<W> {
             EventKind::Tcp(Tcp::Close(close)) => {
                 connection.end = if close.reset { "rst" } else { "fin" };
                 connection.completeness = Some(close.completeness);
-                return true;
-            }
-            // Given up for want of room.
-            EventKind::Anomaly(Anomaly {
-                what: What::Limit, ..
-            }) if event.dir.is_none() => {
-                return true;
             }
             _ => {}
         }
-        false
     }
 
     fn row(&mut self, id: ConnId, connection: &Connection) -> io::Result<()> {
@@ -308,6 +328,10 @@ impl<W: Write> Stats<W> {
         if let Some(protocol) = connection.protocol {
             line.text("protocol", protocol);
         }
+        accounts::cost_json(line, &connection.cost);
+        if connection.session.is_none() {
+            accounts::told_json(line, &connection.told);
+        }
         line.end();
         self.into.write_all(line.bytes())?;
         let Some(session) = &connection.session else {
@@ -331,6 +355,7 @@ impl<W: Write> Stats<W> {
             line.text("tcp_end", close.tcp_end.word());
             line.text("why", &close.why);
         }
+        accounts::told_json(line, &connection.told);
         line.end();
         self.into.write_all(line.bytes())
     }
@@ -350,7 +375,12 @@ impl<W: Write> Stats<W> {
             None => writeln!(self.into)?,
         }
         let Some(session) = &connection.session else {
-            return Ok(());
+            return accounts::text(
+                &mut self.into,
+                connection.flow,
+                &connection.cost,
+                &connection.told,
+            );
         };
         let uri = session
             .open
@@ -373,7 +403,13 @@ impl<W: Write> Stats<W> {
         match &session.close {
             Some(close) => writeln!(self.into, "        {}", close.why),
             None => writeln!(self.into, "        still open at the end of the capture"),
-        }
+        }?;
+        accounts::text(
+            &mut self.into,
+            connection.flow,
+            &connection.cost,
+            &connection.told,
+        )
     }
 
     fn totals_json(&mut self, counts: Counts) -> io::Result<()> {
@@ -389,6 +425,13 @@ impl<W: Write> Stats<W> {
         line.number("frames", c2s.frames + s2c.frames);
         line.number("payload_bytes", c2s.payload_bytes + s2c.payload_bytes);
         line.number("undecodable_packets", counts.undecodable);
+        if !self.format.totals_only {
+            line.number("wire_bytes", counts.wire_bytes);
+            line.number("other_bytes", counts.other_bytes);
+            line.number("stray_bytes", self.stray_bytes);
+            accounts::cost_json(line, &self.cost);
+            accounts::told_json(line, &self.told);
+        }
         if self.format.checksum {
             let sum = c2s.xxh64_sum.wrapping_add(s2c.xxh64_sum);
             line.key("xxh64_sum");
@@ -409,6 +452,8 @@ impl<W: Write> Stats<W> {
             tcp_packets,
             tcp_conns,
             undecodable,
+            wire_bytes,
+            other_bytes,
         } = counts;
         writeln!(
             self.into,
@@ -427,6 +472,11 @@ impl<W: Write> Stats<W> {
         for dir in Dir::BOTH {
             writeln!(self.into, "{dir}: {}", Tallied(dir.of(&self.totals)))?;
         }
+        if !self.format.totals_only {
+            writeln!(self.into, "{wire_bytes} bytes on the wire")?;
+            accounts::totals_text(&mut self.into, &self.cost, self.stray_bytes, other_bytes)?;
+            accounts::told_text(&mut self.into, "", &self.told)?;
+        }
         if self.format.checksum {
             let [c2s, s2c] = &self.totals;
             let sum = c2s.xxh64_sum.wrapping_add(s2c.xxh64_sum);
@@ -439,22 +489,41 @@ impl<W: Write> Stats<W> {
 impl<W: Write> Sink for Stats<W> {
     fn want(&self) -> Want {
         Want {
+            marks: false,
             unjudged: true,
             joined: false,
             parts: self.format.checksum,
             stream: !self.format.totals_only,
             acks: false,
+            insights: !self.format.totals_only,
+            wire: !self.format.totals_only,
         }
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, _: Loan<'_>) -> io::Result<()> {
         let counted = self.count(event);
-        if self.format.totals_only || !self.note(event, flow, counted) {
-            return Ok(());
+        if let EventKind::Insight(insight) = &event.kind
+            && matches!(insight.kind, InsightKind::Delivery(_))
+        {
+            self.told.push(event.clone());
+        } else if !self.format.totals_only {
+            self.note(event, flow, counted);
         }
-        match self.open.remove(&event.conn) {
-            Some(connection) => self.row(event.conn, &connection),
-            None => Ok(()),
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn wire(&mut self, conn: ConnId, _: Dir, wire: Wire) {
+        if !self.open.contains_key(&conn) {
+            self.stray_bytes += wire.total();
+        }
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        let Some(connection) = self.open.remove(&conn) else {
+            return;
+        };
+        if let Err(error) = self.row(conn, &connection) {
+            self.failed.get_or_insert(error);
         }
     }
 

@@ -1,11 +1,12 @@
 //! An event in one line of plain words.
 
 use super::escape::{Escaped, quote};
+use super::told::insight;
 use crate::field;
 use crate::model::{
     Ack, AckKind, Anomaly, Close, CloseCode, Delivered, Event, EventKind, Finding, Flow, Frame,
-    Http, Insight, InsightKind, Kind, Label, Loan, Message, Note, Open, Refused, Remark, Syn, Tcp,
-    TcpClose, TcpOpen, Trust, Verdict, Why, Ws,
+    Http, Kind, Label, Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose, TcpOpen,
+    Trust, Verdict, Why, Ws,
 };
 use std::fmt::Write as _;
 
@@ -29,7 +30,7 @@ pub fn summary(event: &Event, flow: &Flow, loan: Loan<'_>) -> String {
         EventKind::Ws(Ws::Close(close)) => ws_close(&mut out, close),
         EventKind::Anomaly(anomaly) => self::anomaly(&mut out, anomaly, event),
         EventKind::Finding(finding) => self::finding(&mut out, finding),
-        EventKind::Insight(insight) => self::insight(&mut out, insight, event),
+        EventKind::Insight(it) => insight(&mut out, it, event),
     };
     if event.trust == Trust::Inferred && matches!(event.kind, EventKind::Ws(Ws::Open(_))) {
         out.push_str(" (inferred)");
@@ -75,11 +76,24 @@ fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Writte
         Note::Delivered(delivered) => self::delivered(out, delivered, event),
         Note::Remark(remark) => self::remark(out, remark, event),
         Note::Protocol(name) => write!(out, "{name}: not looked into"),
+        Note::Open(rest) => {
+            let [c2s, s2c] = rest.bytes;
+            write!(
+                out,
+                "TCP still open at the end of the capture; {c2s} bytes up, {s2c} bytes down"
+            )
+        }
     }
 }
 
 fn delivered(out: &mut String, delivered: &Delivered, event: &Event) -> Written {
     let packet = delivered.packet.get();
+    if delivered.kind.is_none() {
+        return write!(
+            out,
+            "not acknowledged to the end; its last byte came in packet {packet}"
+        );
+    }
     let age = Duration(event.time.since(delivered.seen));
     write!(
         out,
@@ -153,6 +167,18 @@ fn remark(out: &mut String, remark: &Remark, event: &Event) -> Written {
         Label::ReusedPorts => write!(out, "the ports of an earlier connection again")?,
     }
     match (remark.since, remark.of) {
+        (Some(since), Some(of)) if remark.label.is_delay() => {
+            let up_to = match remark.label {
+                Label::NagleDelay => "up to ",
+                _ => "",
+            };
+            write!(
+                out,
+                " for {up_to}{}, see packet {}",
+                Duration(since),
+                of.get()
+            )
+        }
         (Some(since), Some(of)) => {
             write!(out, ", {} after packet {}", Duration(since), of.get())
         }
@@ -353,34 +379,6 @@ fn anomaly(out: &mut String, anomaly: &Anomaly, event: &Event) -> Written {
     write!(out, "{}", Escaped(&anomaly.text))
 }
 
-fn insight(out: &mut String, insight: &Insight, event: &Event) -> Written {
-    match insight.kind {
-        InsightKind::RoundTrip { nanos } => {
-            write!(out, "answers the ping after {}", Duration(nanos))?;
-            match event.about {
-                Some(ping) => write!(out, ", event {ping}"),
-                None => Ok(()),
-            }
-        }
-        InsightKind::Heartbeat {
-            pings,
-            answered,
-            period,
-            round_trip,
-        } => {
-            let s = if pings == 1 { "" } else { "s" };
-            write!(out, "heartbeat: {pings} ping{s}, {answered} answered")?;
-            if let Some(period) = period {
-                write!(out, ", every {}", Duration(period))?;
-            }
-            match round_trip {
-                Some(nanos) => write!(out, ", within {}", Duration(nanos)),
-                None => Ok(()),
-            }
-        }
-    }
-}
-
 fn finding(out: &mut String, finding: &Finding) -> Written {
     match finding.verdict {
         Verdict::Fail => write!(out, "{}", finding.severity.word().to_uppercase())?,
@@ -397,7 +395,7 @@ fn finding(out: &mut String, finding: &Finding) -> Written {
 }
 
 /// Text from the wire, escaped and not too long.
-struct Cut<'a>(&'a str);
+pub(super) struct Cut<'a>(pub &'a str);
 
 impl std::fmt::Display for Cut<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -29,6 +29,8 @@ pub struct Capture {
     stream: Option<Box<dyn Read + Send>>,
     /// The number of the next packet.
     pub(super) no: PacketNo,
+    /// The number that the first packet of each input has, or would have, of those begun so far.
+    starts: Vec<PacketNo>,
     notes: Notes,
     /// Options of the packet that was read last, and their byte order.
     options: (u32, u32, bool),
@@ -115,6 +117,7 @@ impl Capture {
             open: None,
             stream,
             no: PacketNo::FIRST,
+            starts: Vec::new(),
             notes: Notes::default(),
             options: (0, 0, false),
             read: Arc::default(),
@@ -183,6 +186,13 @@ impl Capture {
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // The other one may fail.
     fn passes(&mut self, _: PacketNo, _: &Found) -> Result<bool, Error> {
         Ok(true)
+    }
+
+    /// The number that the first packet of each input has, or would have where it has none; of
+    /// those that were begun.
+    #[must_use]
+    pub fn starts(&self) -> &[PacketNo] {
+        &self.starts
     }
 
     /// The comments on the packet that was read last.
@@ -293,6 +303,7 @@ impl Capture {
 
     /// Opens the input whose turn it is.
     fn start(&mut self) -> Result<(), Error> {
+        self.starts.push(self.no);
         let input = &self.inputs[self.index];
         let reader: io::Result<Box<dyn Read + Send>> = match (self.stream.take(), &input.path) {
             (Some(stream), _) => Ok(stream),

@@ -4,7 +4,7 @@
 
 use super::labels::{Look, above};
 use crate::model::{
-    Ack, AckKind, Delivered, Dir, EventId, Label, PacketNo, Segment, Timestamp, Why, Wireshark,
+    Ack, AckKind, Delivered, Dir, EventId, Label, PacketNo, Segment, Timestamp, Wireshark,
 };
 use std::collections::VecDeque;
 
@@ -22,16 +22,7 @@ struct Side {
     messages: VecDeque<Waiting>,
     /// Offset up to which the other side has acknowledged.
     acked: u64,
-    /// Since when the receiver's window is closed.
-    closed: Option<Timestamp>,
-    /// When it was closed last: from, to.
-    was_closed: Option<(Timestamp, Timestamp)>,
-    /// The last delayed acknowledgement, and how long it took.
-    delayed: Option<(Timestamp, i64)>,
 }
-
-/// What held a message up, and for how many nanoseconds.
-pub type Delay = (Label, Why, i64);
 
 #[derive(Clone, Copy, Debug)]
 struct Arrived {
@@ -53,20 +44,19 @@ struct Waiting {
     packet: PacketNo,
 }
 
-/// How many payloads, and how many messages, are remembered per direction.
+/// How many payloads are remembered per direction: those of a message of 90 MB, or so.
+const PAYLOADS: usize = 1 << 16;
+/// How many messages are remembered per direction.
 const MOST: usize = 4096;
-/// From when on an acknowledgement is a delayed one.   RFC 9293 section 3.8.6.3
-const DELAYED: i64 = 20_000_000;
-/// How soon after an acknowledgement its sender goes on that has waited for it.
-const AT_ONCE: i64 = 1_000_000;
-/// From when on a message was held up.
-const WORTH_TELLING: i64 = 1_000_000;
+/// How long a delayed acknowledgement waits for company, beyond the way there and back.
+/// RFC 9293 section 3.8.6.3
+const DELAYED: std::ops::RangeInclusive<i64> = 20_000_000..=500_000_000;
 
 impl Acks {
     /// Notes a payload at this stream offset.
     pub fn arrived(&mut self, dir: Dir, start: u64, len: u64, packet: PacketNo, time: Timestamp) {
         let side = dir.of_mut(&mut self.sides);
-        if side.arrivals.len() >= MOST {
+        if side.arrivals.len() >= PAYLOADS {
             side.arrivals.pop_front();
         }
         side.arrivals.push_back(Arrived {
@@ -77,38 +67,14 @@ impl Acks {
         });
     }
 
-    /// Notes the receiver's window for what `dir` carries, and a delayed acknowledgement of it.
-    pub fn heard(&mut self, dir: Dir, closed: bool, delayed: Option<i64>, now: Timestamp) {
-        let side = dir.of_mut(&mut self.sides);
-        match (side.closed, closed) {
-            (None, true) => side.closed = Some(now),
-            (Some(since), false) => {
-                side.was_closed = Some((since, now));
-                side.closed = None;
-            }
-            _ => {}
-        }
-        if let Some(age) = delayed {
-            side.delayed = Some((now, age));
-        }
-    }
-
-    /// Notes that a message is complete, now; its bytes are these. Says what held it up.
-    pub fn message(
-        &mut self,
-        dir: Dir,
-        event: EventId,
-        start: u64,
-        end: u64,
-        now: Timestamp,
-    ) -> [Option<Delay>; 3] {
+    /// Notes that a message is complete, now; its bytes are these.
+    pub fn message(&mut self, dir: Dir, event: EventId, start: u64, end: u64, now: Timestamp) {
         let side = dir.of_mut(&mut self.sides);
         let first = side.at(start);
         let last = side.at(end.saturating_sub(1));
         let (Some(first), Some(last)) = (first, last) else {
-            return [None; 3];
+            return;
         };
-        let delays = side.delays(first, last, now);
         if side.messages.len() >= MOST {
             side.messages.pop_front();
         }
@@ -120,7 +86,6 @@ impl Acks {
             deliverable: now,
             packet: last.packet,
         });
-        delays
     }
 
     /// Takes an acknowledgement of what `dir` carries; gives the next message that it confirms.
@@ -131,14 +96,14 @@ impl Acks {
         let acked = side.acked;
         if side.messages.front().is_none_or(|first| first.end > acked) {
             // What no message will ask for any more; one that is still growing may begin earlier.
-            while side.arrivals.len() > MOST / 2 {
+            while side.arrivals.len() > PAYLOADS / 2 {
                 side.arrivals.pop_front();
             }
             return None;
         }
         let message = side.messages.pop_front()?;
         let delivered = Delivered {
-            kind,
+            kind: Some(kind),
             packet: message.packet,
             sent: message.sent,
             seen: message.seen,
@@ -146,28 +111,22 @@ impl Acks {
         };
         Some((message.event, delivered))
     }
+
+    /// The next message that nothing acknowledged up to the end. To be called until there is none.
+    pub fn left(&mut self, dir: Dir) -> Option<(EventId, Delivered)> {
+        let message = dir.of_mut(&mut self.sides).messages.pop_front()?;
+        let left = Delivered {
+            kind: None,
+            packet: message.packet,
+            sent: message.sent,
+            seen: message.seen,
+            deliverable: message.deliverable,
+        };
+        Some((message.event, left))
+    }
 }
 
 impl Side {
-    /// What held a message up whose first and last byte came in these packets.
-    fn delays(&self, first: Arrived, last: Arrived, now: Timestamp) -> [Option<Delay>; 3] {
-        let waited = now.since(last.time);
-        let missing = (Label::HeadOfLine, Why::EarlierMissing, waited);
-        let closed = self.was_closed.map_or(0, |(from, to)| {
-            to.min(last.time).since(from.max(first.time))
-        });
-        let shut = (Label::WindowDelay, Why::ClosedMeanwhile, closed);
-        let nagle = self
-            .delayed
-            .filter(|&(at, _)| first.time >= at && first.time.since(at) <= AT_ONCE)
-            .map(|(_, age)| (Label::NagleDelay, Why::AfterDelayedAck, age));
-        [
-            (waited >= WORTH_TELLING).then_some(missing),
-            (closed >= WORTH_TELLING).then_some(shut),
-            nagle,
-        ]
-    }
-
     /// The first payload that brought the byte at this offset.
     fn at(&self, offset: u64) -> Option<Arrived> {
         let holds = |it: &&Arrived| it.start <= offset && offset < it.end;
@@ -178,13 +137,15 @@ impl Side {
     }
 }
 
-/// What kind of acknowledgement a segment carries; none where it carries none.
+/// What kind of acknowledgement a segment carries; none where it carries none. `way` is the time from
+/// the tap to its sender and back.
 #[must_use]
 pub fn name(
     segment: &Segment<'_>,
     look: &Look,
     label: Option<Label>,
     mss: Option<u16>,
+    way: Option<i64>,
 ) -> Option<Ack> {
     let flags = segment.flags;
     if !flags.ack() || flags.syn() || flags.rst() {
@@ -195,7 +156,7 @@ pub fn name(
         Some(Label::KeepAliveAck | Label::ZeroWindowProbeAck) => AckKind::ProbeAnswer,
         _ if look.labels.has(Wireshark::DUPLICATE_ACK) => AckKind::Duplicate,
         _ if look.labels.has(Wireshark::WINDOW_UPDATE) => AckKind::WindowUpdate,
-        _ => advancing(segment, look, mss)?,
+        _ => advancing(segment, look, mss, way)?,
     };
     Some(Ack {
         kind,
@@ -204,21 +165,35 @@ pub fn name(
         of: look.acks.map(|(packet, _)| packet),
         rtt: look.acks.map_or(0, |(_, rtt)| rtt),
         window: look.window,
+        in_flight: None,
     })
 }
 
+/// How late an acknowledgement is that waited for company, in nanoseconds; none for another one, and
+/// where the way is not known: a long one looks the same.
+#[must_use]
+pub fn delayed(look: &Look, way: Option<i64>) -> Option<i64> {
+    let (_, age) = look.acks?;
+    let waited = age.saturating_sub(way?);
+    (look.segments <= 1 && DELAYED.contains(&waited)).then_some(age)
+}
+
 /// The kind of an acknowledgement that confirms something new.
-fn advancing(segment: &Segment<'_>, look: &Look, mss: Option<u16>) -> Option<AckKind> {
+fn advancing(
+    segment: &Segment<'_>,
+    look: &Look,
+    mss: Option<u16>,
+    way: Option<i64>,
+) -> Option<AckKind> {
     if look.advance == 0 || above(0, look.advance) {
         return None;
     }
-    let age = look.acks.map_or(0, |(_, age)| age);
     let stretch = mss.is_some_and(|mss| look.advance > 2 * u32::from(mss));
     Some(if !segment.is_empty() {
         AckKind::Piggybacked
     } else if stretch {
         AckKind::Stretch
-    } else if age >= DELAYED && look.segments <= 1 {
+    } else if delayed(look, way).is_some() {
         AckKind::Delayed
     } else if look.segments > 1 {
         AckKind::Cumulative
@@ -253,17 +228,10 @@ mod tests {
         book
     }
 
-    fn delays(book: &mut Acks, start: u64, end: u64, now: i64) -> Vec<(Label, i64)> {
-        let now = Timestamp(now * MS);
-        let delays = book.message(Dir::C2s, id(9), start, end, now);
-        let in_ms = delays.into_iter().flatten().map(|it| (it.0, it.2 / MS));
-        in_ms.collect()
-    }
-
     #[test]
     fn a_message_is_acknowledged_once_with_its_last_byte() {
         let mut book = book(&[(0, 0), (10, 1), (20, 2)]);
-        assert_eq!(delays(&mut book, 5, 25, 2), []);
+        book.message(Dir::C2s, id(9), 5, 25, Timestamp(2 * MS));
         let to = |book: &mut Acks, to| book.delivered(Dir::C2s, to, AckKind::Pure);
         assert_eq!(to(&mut book, 24), None);
         let (event, delivered) = to(&mut book, 30).unwrap();
@@ -271,34 +239,35 @@ mod tests {
         let times = [delivered.sent, delivered.seen, delivered.deliverable];
         assert_eq!(times, [Timestamp(0), Timestamp(2 * MS), Timestamp(2 * MS)]);
         assert_eq!(to(&mut book, 30), None);
+        assert_eq!(book.left(Dir::C2s), None);
     }
 
     #[test]
-    fn a_message_behind_a_hole_is_held_up() {
-        let mut book = book(&[(10, 0), (0, 7)]);
-        assert_eq!(delays(&mut book, 0, 10, 7), []);
-        assert_eq!(delays(&mut book, 10, 20, 7), [(Label::HeadOfLine, 7)]);
+    fn what_is_never_acknowledged_is_left() {
+        let mut book = book(&[(0, 0), (10, 1)]);
+        book.message(Dir::C2s, id(9), 0, 10, Timestamp(0));
+        book.message(Dir::C2s, id(10), 10, 20, Timestamp(MS));
+        assert!(book.delivered(Dir::C2s, 10, AckKind::Pure).is_some());
+        let (event, left) = book.left(Dir::C2s).unwrap();
+        assert_eq!((event, left.kind, left.seen), (id(10), None, Timestamp(MS)));
+        assert_eq!(book.left(Dir::C2s), None);
     }
 
     #[test]
-    fn a_closed_window_holds_up_what_is_on_its_way() {
-        let mut book = Acks::default();
-        book.arrived(Dir::C2s, 0, 10, no(1), Timestamp(0));
-        book.heard(Dir::C2s, true, None, Timestamp(MS));
-        book.heard(Dir::C2s, false, None, Timestamp(51 * MS));
-        book.arrived(Dir::C2s, 10, 10, no(2), Timestamp(52 * MS));
-        book.arrived(Dir::C2s, 20, 10, no(3), Timestamp(53 * MS));
-        assert_eq!(delays(&mut book, 0, 20, 52), [(Label::WindowDelay, 50)]);
-        assert_eq!(delays(&mut book, 20, 30, 53), []);
-    }
-
-    #[test]
-    fn a_message_right_after_a_delayed_acknowledgement_had_waited_for_it() {
-        let mut book = Acks::default();
-        book.heard(Dir::C2s, false, Some(40 * MS), Timestamp(40 * MS));
-        book.arrived(Dir::C2s, 0, 10, no(2), Timestamp(40 * MS + 1000));
-        book.arrived(Dir::C2s, 10, 10, no(3), Timestamp(49 * MS));
-        assert_eq!(delays(&mut book, 0, 10, 41), [(Label::NagleDelay, 40)]);
-        assert_eq!(delays(&mut book, 10, 20, 49), []);
+    fn an_acknowledgement_is_delayed_beyond_its_way() {
+        let late = |age, way| {
+            let look = Look {
+                acks: Some((no(1), age * MS)),
+                segments: 1,
+                ..Look::default()
+            };
+            delayed(&look, way).map(|age| age / MS)
+        };
+        assert_eq!(late(40, Some(0)), Some(40));
+        assert_eq!(late(19, Some(0)), None);
+        assert_eq!(late(90, Some(80 * MS)), None, "so long is the way");
+        assert_eq!(late(120, Some(80 * MS)), Some(120));
+        assert_eq!(late(700, Some(0)), None, "something else held it");
+        assert_eq!(late(40, None), None, "the way is not known");
     }
 }

@@ -4,12 +4,15 @@ use super::acks::{self, Acks};
 use super::evidence::{Facts, Trace};
 use super::labels::{Labels, Look, above as above_seq};
 use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
+use super::stalls::Stalls;
 use crate::model::Why;
 use crate::model::{
-    AckKind, ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input,
-    Label, Loan, Mark, Note, PacketNo, Piece, Place, Remark, Segment, Span, Syn, Tcp, TcpClose,
+    Ack, ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input, Label,
+    Loan, Mark, Note, PacketNo, Piece, Place, Remark, Rest, Segment, Span, Syn, Tcp, TcpClose,
     TcpOpen, Timestamp, Trust, What, Wireshark,
 };
+
+use std::num::NonZeroU32;
 
 /// A TCP connection, from its first captured segment to its end.   RFC 9293
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub struct Connection {
     labels: Labels,
     /// Only where acknowledgements are wanted.
     acks: Option<Box<Acks>>,
+    /// Only while something may hold messages up.
+    stalls: Option<Box<Stalls>>,
     /// The first packet, and when it came.
     first: (PacketNo, Timestamp),
     last: Timestamp,
@@ -61,8 +66,40 @@ struct Half {
     repeated: u32,
     /// The TTL of its first segment; 0 before it.
     ttl: u8,
+    ids: Ids,
+    /// How late its last segment acknowledged, in milliseconds; 0 where it did not wait.
+    late: u16,
+    /// Up to where it had acknowledged when the end of its window last moved.
+    moved: u32,
+    /// New data came after its FIN.
+    unread: bool,
     /// The layer above has been told that this direction ended.
     told_end: bool,
+}
+
+/// The IP identifications of a side, where they count up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ids {
+    last: u16,
+    /// Small steps in a row.
+    steps: u8,
+}
+
+impl Ids {
+    /// Whether this one is far off the others, which count up.
+    fn breaks(self, id: u16) -> bool {
+        self.steps >= 3 && id != 0 && id.wrapping_sub(self.last) > 1024
+    }
+
+    fn take(&mut self, id: u16) {
+        let step = matches!(id.wrapping_sub(self.last), 1..=64);
+        self.steps = if step {
+            self.steps.saturating_add(1)
+        } else {
+            0
+        };
+        self.last = id;
+    }
 }
 
 /// The layer above: takes what a direction hands out.
@@ -116,6 +153,7 @@ impl Connection {
             sides: Default::default(),
             labels: Labels::default(),
             acks: None,
+            stalls: None,
             first: (packet, time),
             last: time,
             opened: false,
@@ -203,6 +241,7 @@ impl Connection {
     pub fn segment(&mut self, segment: &Segment<'_>, cx: &mut Cx<'_>, above: &mut impl Above) {
         let dir = self.dir(segment.src);
         self.last = cx.time;
+        cx.want.marks = cx.want.acks || self.stalls.is_some();
         let mut look = self.labels.look(segment, dir, cx.packet, cx.time);
         if std::mem::take(&mut self.reuses) {
             look.labels |= Wireshark::REUSED_PORTS;
@@ -222,6 +261,7 @@ impl Connection {
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
         let probe = self.probe(segment, dir);
         let empty = segment.is_empty() || probe;
+        self.note_window(segment, &look, dir, cx);
         let mut label = None;
         // Most are ordinary acknowledgements, of which there is nothing to say.
         let answer = dir.flip().of(&self.sides).probed;
@@ -246,9 +286,7 @@ impl Connection {
             half.trace.close(segment.ack);
             self.drain(dir.flip(), cx, above);
         }
-        if !empty {
-            self.payload(segment, &look, seq, dir, cx, above);
-        }
+        let filled = !empty && self.payload(segment, &look, seq, dir, cx, above);
         if segment.flags.fin() {
             self.fin(segment, seq, fin_acked, dir, cx);
             // What the other side said before is what these last bytes may have waited for.
@@ -262,10 +300,15 @@ impl Connection {
         } else {
             self.close_if_done(cx);
         }
+        if let Some(id) = segment.ip_id {
+            dir.of_mut(&mut self.sides).ids.take(id);
+        }
+        self.tell_delays(filled, dir, cx);
         // Last, so that the names of the other events do not depend on what is wanted.
         if cx.want.acks {
             self.tell_acks(segment, &look, label, dir, cx);
         }
+        cx.marks.clear();
     }
 
     /// Ends what is still open: the capture is over, or the connection is given up.
@@ -278,7 +321,8 @@ impl Connection {
             self.drain(dir, cx, above);
         }
         if self.sides.iter().all(|side| side.told_end) {
-            return self.close(false, cx);
+            self.close(false, cx);
+            return self.tell_left(cx);
         }
         if !self.oriented && !self.opened {
             self.say_open(Handshake::None, None, cx);
@@ -286,6 +330,42 @@ impl Connection {
         self.silence(cx);
         self.ended = true;
         self.end_above(End::Open, cx, above);
+        self.say_rest(cx);
+        self.tell_left(cx);
+    }
+
+    /// Says what was seen of a connection that is open to the end of the capture.
+    fn say_rest(&mut self, cx: &mut Cx<'_>) {
+        let [client, server] = &self.sides;
+        let rest = Rest {
+            bytes: [client.ledger.extent(), server.ledger.extent()],
+            completeness: self.labels.completeness(),
+            keep_alives: self.keep_alives,
+        };
+        let place = Place {
+            first: Some(self.first.0),
+            about: self.told,
+            ..Place::default()
+        };
+        let kind = EventKind::Tcp(Tcp::Note(Note::Open(rest)));
+        self.told = Some(cx.emit(place, kind, Loan::default()));
+    }
+
+    /// Says which messages nothing acknowledged, where that is asked.
+    fn tell_left(&mut self, cx: &mut Cx<'_>) {
+        let Some(book) = &mut self.acks else {
+            return;
+        };
+        for dir in Dir::BOTH {
+            while let Some((event, left)) = book.left(dir) {
+                let place = Place {
+                    about: Some(event),
+                    ..Place::at(dir.flip(), Span::default())
+                };
+                let kind = EventKind::Tcp(Tcp::Note(Note::Delivered(left)));
+                cx.emit(place, kind, Loan::default());
+            }
+        }
     }
 
     fn syn(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
@@ -364,17 +444,41 @@ impl Connection {
     /// Why a side sent RST.
     fn why_reset(&self, segment: &Segment<'_>, dir: Dir) -> How {
         let (side, other) = (dir.of(&self.sides), dir.flip().of(&self.sides));
-        if !self.opened && side.syn.is_none() && other.syn.is_some() {
-            How::Refused
-        } else if segment.ttl.abs_diff(side.ttl) > 1 && segment.ttl != 0 {
+        let answers = |(seq, _): (u32, Timestamp)| segment.ack == seq.wrapping_add(1);
+        if !self.opened && side.syn.is_none() && other.syn.is_some_and(answers) {
+            return How::Refused;
+        }
+        // A router on the way counts the TTL down by itself; its identifications and its guess at
+        // the sequence number are not those of the end.
+        let other_way = segment.ttl != 0 && segment.ttl.abs_diff(side.ttl) > 1;
+        let other_ids = segment.ip_id.is_some_and(|id| side.ids.breaks(id));
+        let misses = side.ledger.top().is_some_and(|top| top != segment.seq);
+        let bare = !segment.flags.ack();
+        if other_way || other_ids && misses {
             How::Middlebox
-        } else if self.closing == Some(dir) {
+        } else if side.ledger.has_fin() && side.unread
+            || self.opened && self.left_unread(segment, dir)
+        {
             How::UnreadData
-        } else if self.closing.is_none() && !segment.flags.ack() {
+        } else if bare && self.labels.acked(dir.flip()) == Some(segment.seq) {
             How::HalfOpen
         } else {
             How::Abort
         }
+    }
+
+    /// Whether a side resets while data wait that it has acknowledged and not read: the end of its
+    /// window did not move for more than a segment of them.   RFC 2525 section 2.17
+    fn left_unread(&self, segment: &Segment<'_>, dir: Dir) -> bool {
+        /// The least that every host takes in one segment.   RFC 9293 section 3.7.1
+        const SEGMENT: u32 = 536;
+        let side = dir.of(&self.sides);
+        let acked = match segment.flags.ack() {
+            true => Some(segment.ack),
+            false => self.labels.acked(dir),
+        };
+        let stuck = acked.map_or(0, |acked| acked.wrapping_sub(side.moved));
+        (SEGMENT..1 << 30).contains(&stuck)
     }
 
     /// Says that a side was not answered any more, at the end of the capture.
@@ -386,7 +490,7 @@ impl Connection {
             }
             let heard = self.labels.heard(dir.flip());
             let remark = Remark {
-                in_flight: self.labels.in_flight(dir),
+                in_flight: self.labels.in_flight(dir).and_then(NonZeroU32::new),
                 of: heard.map(|(packet, _)| packet),
                 since: heard.map(|(_, at)| cx.time.since(at)),
                 ..Remark::new(Label::Silence, Why::Unanswered)
@@ -457,7 +561,7 @@ impl Connection {
             None => Span::tcp(at, 0),
         };
         if facts.seen.is_some() {
-            remark.in_flight = self.labels.in_flight(dir);
+            remark.in_flight = self.in_flight(segment, dir).and_then(NonZeroU32::new);
         }
         let place = Place {
             about,
@@ -484,35 +588,21 @@ impl Connection {
         dir: Dir,
         cx: &mut Cx<'_>,
     ) {
-        let here = dir;
+        let in_flight = match segment.is_empty() {
+            true => None,
+            false => self.in_flight(segment, dir),
+        };
+        let way = self.way(dir);
         let book = self.acks.get_or_insert_default();
         for Mark { event, dir, span } in std::mem::take(&mut cx.marks) {
-            let delays = book.message(dir, event, span.start, span.end(), cx.time);
-            // Only a segment of the same side can fill the hole that held a message up; else it was
-            // the layer above that waited, or the capture that lost something.
-            let filled = dir == here && !segment.is_empty();
-            for (label, why, delay) in delays.into_iter().flatten() {
-                if label == Label::HeadOfLine && !filled {
-                    continue;
-                }
-                let remark = Remark {
-                    since: Some(delay),
-                    ..Remark::new(label, why)
-                };
-                let place = Place {
-                    about: Some(event),
-                    ..Place::at(dir, span)
-                };
-                let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
-                cx.emit(place, kind, Loan::default());
-            }
+            book.message(dir, event, span.start, span.end(), cx.time);
         }
-        let Some(ack) = acks::name(segment, look, label, dir.of(&self.sides).mss) else {
+        let mss = dir.of(&self.sides).mss;
+        let Some(ack) = acks::name(segment, look, label, mss, way) else {
             return;
         };
         let other = dir.flip();
-        let delayed = (ack.kind == AckKind::Delayed).then_some(ack.rtt);
-        book.heard(other, segment.window == 0, delayed, cx.time);
+        let ack = Ack { in_flight, ..ack };
         let to = other.of(&self.sides).ledger.offset(segment.ack);
         let to = u64::try_from(to).unwrap_or(0);
         let note = |note| EventKind::Tcp(Tcp::Note(note));
@@ -527,6 +617,7 @@ impl Connection {
         }
     }
 
+    /// Takes a payload; true where it brought bytes that were missing.
     fn payload(
         &mut self,
         segment: &Segment<'_>,
@@ -535,7 +626,7 @@ impl Connection {
         dir: Dir,
         cx: &mut Cx<'_>,
         above: &mut impl Above,
-    ) {
+    ) -> bool {
         let side = dir.of_mut(&mut self.sides);
         let top = side.ledger.top();
         let arrival = side
@@ -557,6 +648,7 @@ impl Connection {
             }
         }
         dir.of_mut(&mut self.sides).trace.keep(segment);
+        self.note_stall(&arrival, segment, dir, cx);
         if cx.want.acks {
             let book = self.acks.get_or_insert_default();
             book.arrived(dir, arrival.at, segment.len(), cx.packet, cx.time);
@@ -580,7 +672,125 @@ impl Connection {
                 cx,
             );
         }
+        let filled = matches!(arrival.seen, Seen::FillsHole | Seen::Partly);
         self.drain(dir, cx, above);
+        filled
+    }
+
+    /// Bytes of this direction that are not acknowledged, this segment's included; a FIN is none.
+    fn in_flight(&self, segment: &Segment<'_>, dir: Dir) -> Option<u32> {
+        let fin = u32::from(segment.flags.fin());
+        let bytes = self.labels.in_flight(dir)?.checked_sub(fin);
+        bytes.filter(|&bytes| bytes > 0)
+    }
+
+    /// The time from the tap to the end that sends in `dir`, and back, as the handshake shows it.
+    fn way(&self, dir: Dir) -> Option<i64> {
+        let [client, server] = &self.sides;
+        let (asked, answered) = (client.syn?.1, server.syn?.1);
+        let server = answered.since(asked).max(0);
+        match dir {
+            Dir::C2s => Some(self.labels.initial_rtt()?.saturating_sub(server).max(0)),
+            Dir::S2c => Some(server),
+        }
+    }
+
+    /// Notes what a segment says of its sender's window, and whether it acknowledges late.
+    fn note_window(&mut self, segment: &Segment<'_>, look: &Look, dir: Dir, cx: &Cx<'_>) {
+        let flags = segment.flags;
+        if !flags.ack() || flags.rst() {
+            return;
+        }
+        if look.edge_moved || flags.syn() {
+            dir.of_mut(&mut self.sides).moved = segment.ack;
+        }
+        if flags.syn() {
+            return;
+        }
+        let way = self.way(dir);
+        let late = match segment.is_empty() {
+            true => acks::delayed(look, way).unwrap_or(0) / 1_000_000,
+            false => 0,
+        };
+        let other = dir.flip();
+        let at = other.of(&self.sides).ledger.extent();
+        let side = dir.of_mut(&mut self.sides);
+        side.late = u16::try_from(late).unwrap_or(u16::MAX);
+        let open = segment.window != 0;
+        if let Some(stalls) = &mut self.stalls {
+            stalls.window(other, open, at, cx.packet, cx.time);
+        } else if !open {
+            let stalls = self.stalls.get_or_insert_default();
+            stalls.window(other, open, at, cx.packet, cx.time);
+        }
+    }
+
+    /// Notes what may hold up the messages that this payload carries.
+    fn note_stall(
+        &mut self,
+        arrival: &Arrival<'_>,
+        segment: &Segment<'_>,
+        dir: Dir,
+        cx: &mut Cx<'_>,
+    ) {
+        let end = arrival.at.saturating_add(segment.len());
+        let other = dir.flip().of_mut(&mut self.sides);
+        other.unread |= other.ledger.has_fin() && arrival.seen == Seen::New;
+        let late = i64::from(std::mem::take(&mut other.late)) * 1_000_000;
+        if arrival.now.is_none() && matches!(arrival.seen, Seen::New | Seen::FillsHole) {
+            let shown = dir.of(&self.sides).trace.hole_shown(None);
+            let hole = shown.unwrap_or(cx.packet);
+            let stalls = self.stalls.get_or_insert_default();
+            stalls.early(dir, (arrival.at, end), hole, cx.time);
+        } else if let (Some(stalls), Seen::FillsHole | Seen::Partly) =
+            (&mut self.stalls, arrival.seen)
+        {
+            let trace = &dir.of(&self.sides).trace;
+            stalls.fills(dir, trace.hole_shown(Some(segment.seq)));
+        } else if late > 0
+            && let (Some((by, heard)), Some(way)) = (self.labels.heard(dir.flip()), self.way(dir))
+            && dir.flip().of(&self.sides).takes_more_than(segment.len())
+        {
+            // It takes as long from the acknowledgement to here as the way to its sender and back.
+            let off = cx.time.since(heard).abs_diff(way);
+            if off <= AT_ONCE + way.unsigned_abs() / 8 {
+                let stalls = self.stalls.get_or_insert_default();
+                stalls.waited(dir, arrival.at, by, late);
+                cx.want.marks = true;
+            }
+        }
+    }
+
+    /// Says what held up the messages that were completed, where something did.
+    fn tell_delays(&mut self, filled: bool, here: Dir, cx: &mut Cx<'_>) {
+        let Some(stalls) = &mut self.stalls else {
+            return;
+        };
+        let marks = std::mem::take(&mut cx.marks);
+        for &Mark { event, dir, span } in &marks {
+            let filled = filled && dir == here;
+            let delays = stalls.of_message(dir, span, filled, cx.time);
+            for remark in delays.into_iter().flatten() {
+                let place = Place {
+                    about: Some(event),
+                    ..Place::at(dir, span)
+                };
+                let kind = EventKind::Tcp(Tcp::Note(Note::Remark(remark)));
+                cx.emit(place, kind, Loan::default());
+            }
+        }
+        for &Mark { dir, span, .. } in &marks {
+            stalls.told(dir, span.end());
+        }
+        cx.marks = marks;
+        for dir in Dir::BOTH {
+            if !dir.of(&self.sides).ledger.waits() {
+                stalls.filled(dir);
+            }
+        }
+        if stalls.is_over() {
+            self.stalls = None;
+        }
     }
 
     /// Says what was not ordinary about a payload.
@@ -765,6 +975,17 @@ fn gap_text(lost: Lost) -> &'static str {
         Lost::End => "these bytes were never captured, nor acknowledged in the capture",
     }
 }
+
+impl Half {
+    /// Whether so many bytes are less than a segment to this side: what Nagle's algorithm holds back.
+    /// RFC 1122 section 4.2.3.4
+    fn takes_more_than(&self, len: u64) -> bool {
+        len < u64::from(self.mss.unwrap_or(536))
+    }
+}
+
+/// How soon after an acknowledgement its sender goes on that has waited for it, nanoseconds.
+const AT_ONCE: u64 = 1_000_000;
 
 /// A guess from the ports alone: servers listen on low ones.
 fn looks_like_client(src: Endpoint, dst: Endpoint) -> bool {

@@ -5,6 +5,7 @@ use super::ledger::Seen;
 use crate::model::{
     EventId, Label, Options, PacketNo, Remark, Segment, Timestamp, Why, Wireshark as W,
 };
+use std::num::NonZeroU32;
 
 /// What is remembered of one direction, so that its segments can be told apart.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +103,9 @@ impl Trace {
             wireshark: look.labels,
             duplicate: look.duplicate,
             in_flight: None,
+            rto: look
+                .rto
+                .and_then(|nanos| NonZeroU32::new(u32::try_from(nanos / 1000).ok()?)),
             of: of.map(|(packet, _)| packet).or(look.of),
             since: of.map(|(_, since)| since),
         };
@@ -150,6 +154,17 @@ impl Trace {
     #[must_use]
     pub fn hole_at(&self, seq: u32) -> Option<EventId> {
         self.hole(seq)?.event
+    }
+
+    /// The packet that showed the hole with this sequence number in it; without one, the oldest hole
+    /// that is open.
+    #[must_use]
+    pub fn hole_shown(&self, seq: Option<u32>) -> Option<PacketNo> {
+        let hole = match seq {
+            Some(seq) => self.hole(seq),
+            None => self.holes.as_deref()?.first(),
+        };
+        hole.map(|hole| hole.packet)
     }
 
     fn hole(&self, seq: u32) -> Option<&Hole> {

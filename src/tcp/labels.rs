@@ -81,6 +81,9 @@ pub struct Look {
     pub of: Option<PacketNo>,
     /// Nanoseconds since that packet.
     pub since: Option<i64>,
+    /// Nanoseconds since the oldest segment that is not acknowledged was sent, where this one is a
+    /// retransmission of another kind than fast or needless.
+    pub rto: Option<i64>,
     /// The segment that ends exactly where this acknowledgement does, and how long ago it came.
     pub acks: Option<(PacketNo, i64)>,
     /// How many segments this acknowledgement confirms.
@@ -89,6 +92,8 @@ pub struct Look {
     pub advance: u32,
     /// The sender's window, scaled; none where the scale is unknown.
     pub window: Option<u32>,
+    /// The end of that window lies further than before, or nothing tells.
+    pub edge_moved: bool,
 }
 
 impl Labels {
@@ -178,8 +183,11 @@ impl Labels {
         }
         advance(fwd, segment, packet, now, look.labels);
         fwd.window = Some(segment.window);
+        let edge =
+            (fwd.acks && fwd.scale != Scale::Unknown).then(|| fwd.ack.wrapping_add(fwd.room));
         fwd.room = room(segment, fwd.scale, rev.scale);
         look.window = (fwd.scale != Scale::Unknown).then_some(fwd.room);
+        look.edge_moved = edge.is_none_or(|edge| above(segment.ack.wrapping_add(fwd.room), edge));
         let before = (fwd.acks && flags.ack()).then_some(fwd.ack);
         fwd.acks |= flags.ack();
         fwd.ack = segment.ack;
@@ -245,6 +253,13 @@ impl Labels {
     #[must_use]
     pub fn heard(&self, dir: Dir) -> Option<(PacketNo, Timestamp)> {
         dir.of(&self.sides).heard
+    }
+
+    /// What this side has acknowledged last.
+    #[must_use]
+    pub fn acked(&self, dir: Dir) -> Option<u32> {
+        let side = dir.of(&self.sides);
+        side.acks.then_some(side.ack)
     }
 
     /// Exchanges the two directions.
@@ -328,6 +343,8 @@ fn repeated(
         .map_or((top, top_at), |sent| (sent.packet, sent.time));
     look.of = Some(of);
     look.since = Some(now.since(at));
+    let oldest = fwd.unacked.oldest().map_or(top_at, |sent| sent.time);
+    look.rto = Some(now.since(oldest));
 }
 
 /// Moves the marks of a direction up to the end of its segment.

@@ -240,6 +240,12 @@ impl Ledger {
         arrival
     }
 
+    /// Whether something waits behind a hole.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        !self.early.is_empty()
+    }
+
     /// Takes FIN, which stands at this sequence number.
     pub fn fin(&mut self, seq: u32) {
         self.start(seq);

@@ -26,6 +26,7 @@ mod connection;
 mod evidence;
 mod labels;
 mod ledger;
+mod stalls;
 mod table;
 mod unacked;
 

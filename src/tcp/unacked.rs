@@ -84,6 +84,12 @@ impl Unacked {
         self.iter().find(|sent| sent.seq == seq).copied()
     }
 
+    /// The one that was sent first.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Sent> {
+        self.first
+    }
+
     /// Sequence numbers from the lowest to the highest.
     #[must_use]
     pub fn extent(&self) -> Option<u32> {

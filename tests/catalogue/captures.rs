@@ -46,7 +46,7 @@ fn correct_stacks_break_no_rule() {
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if !name.contains(".pcap") || name == "violations.pcapng" {
+        if !name.contains(".pcap") || ["violations.pcapng", "breaches.pcapng"].contains(&&*name) {
             continue;
         }
         captures += 1;
@@ -115,6 +115,65 @@ fn violations_are_those_of_the_log() {
         }
     }
     assert_eq!(errors, expected);
+}
+
+/// What the log of `breaches` calls wrong, and the rules that it breaks, all of error severity.
+const BREACHES: &[(&str, &[&str])] = &[
+    ("RSV2 without an extension", &["WS-FRAME-RSV2"]),
+    ("RSV3 without an extension", &["WS-FRAME-RSV3"]),
+    ("a reserved control opcode", &["WS-FRAME-OPCODE-CONTROL"]),
+    ("a length of 5 in 16 bits", &["WS-FRAME-LENGTH-7"]),
+    ("a length of 5 in 64 bits", &["WS-FRAME-LENGTH-7"]),
+    ("a message inside a message", &["WS-MESSAGE-INTERLEAVED"]),
+    ("an overlong slash", &["WS-MESSAGE-UTF8-FORM"]),
+    ("a surrogate", &["WS-MESSAGE-UTF8-FORM"]),
+    ("a character above U+10FFFF", &["WS-MESSAGE-UTF8-FORM"]),
+    // The message is never finished: rules on text are asked about whole messages.
+    ("a first fragment that cannot become UTF-8", &[]),
+    ("a pong of 126 bytes", &["WS-FRAME-CONTROL-LENGTH"]),
+    ("a close in fragments", &["WS-FRAME-CONTROL-FIN"]),
+    ("a close with code 999", &["WS-CLOSE-CODE-LOW"]),
+    ("a close with code 1004", &["WS-CLOSE-CODE-1004"]),
+    ("a close with code 1006", &["WS-CLOSE-CODE-LOCAL"]),
+    ("a close with code 1015", &["WS-CLOSE-CODE-LOCAL"]),
+    ("a close with code 1016", &["WS-CLOSE-CODE-UNASSIGNED"]),
+    ("a close with code 2999", &["WS-CLOSE-CODE-UNASSIGNED"]),
+    ("a close with code 5000", &["WS-CLOSE-CODE-HIGH"]),
+    (
+        "a close reason that is not UTF-8",
+        &["WS-CLOSE-REASON-UTF8"],
+    ),
+    ("a message after the close", &["WS-CLOSE-DATA-AFTER"]),
+];
+
+#[test]
+fn each_breach_is_found_and_nothing_besides() {
+    let log = std::fs::read_to_string(folder().join("breaches.log.jsonl")).unwrap();
+    let said = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|line| line["do"] == "wrong")
+        .map(|line| line["text"].as_str().unwrap().to_owned());
+    let expected: Vec<_> = said
+        .map(|said| {
+            let (_, rules) = BREACHES.iter().find(|(text, _)| *text == said).unwrap();
+            (said, rules.to_vec())
+        })
+        .collect();
+    assert_eq!(expected.len(), 2 * BREACHES.len());
+    let mut found = vec![Vec::new(); expected.len()];
+    for it in findings(&folder().join("breaches.pcapng")).fails() {
+        if it.severity == Severity::Error {
+            assert_eq!(it.side, Dir::C2s, "the servers are right: {it:?}");
+            found[it.session.unwrap().0 as usize].push(it.rule);
+        }
+    }
+    let found: Vec<_> = expected
+        .iter()
+        .zip(found)
+        .map(|((said, _), found)| (said.clone(), found))
+        .collect();
+    assert_eq!(found, expected);
 }
 
 /// A packet, kept.

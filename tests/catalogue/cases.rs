@@ -127,6 +127,28 @@ pub const CASES: &[(u16, Script, Script)] = &[
             t.ask();
         },
     ),
+    // "abcabcabcabcabca", and sixteen letters with one other character among them.
+    (
+        11,
+        |t| {
+            t.head.set("Sec-WebSocket-Key", "YWJjYWJjYWJjYWJjYWJjYQ==");
+            t.ask();
+        },
+        |t| {
+            t.head.set("Sec-WebSocket-Key", "cXdlcnR5dWlvcGFzZGZnLQ==");
+            t.ask();
+        },
+    ),
+    (
+        11,
+        |t| {
+            t.head.set("Sec-WebSocket-Key", "cXdlcnR5dWlvcGFzZGZnaA==");
+            t.ask();
+        },
+        |t| {
+            t.ask();
+        },
+    ),
     (
         12,
         |t| {
@@ -660,6 +682,24 @@ pub const CASES: &[(u16, Script, Script)] = &[
         },
         |t| {
             t.open().send(C, text("a").key(1));
+        },
+    ),
+    (
+        61,
+        |t| {
+            t.open();
+            // One byte of sixteen keys stays the same, the others do not.
+            for key in 0..16u32 {
+                let key = key.wrapping_mul(0x9e37_79b9).wrapping_add(1) & 0xffff_00ff;
+                t.send(C, text("a").key(key | 0x7700));
+            }
+        },
+        |t| {
+            t.open();
+            for key in 0..16u32 {
+                let key = (key * key).wrapping_mul(0x9e37_79b9) ^ 0x1357_9bdf;
+                t.send(C, text("a").key(key));
+            }
         },
     ),
     (

@@ -184,7 +184,7 @@ impl Talk {
             port,
         };
         let (limits, mut error) = (Limits::default(), None);
-        f(&mut Cx {
+        let mut cx = Cx {
             packet: PacketNo::new(self.packet).unwrap(),
             at_end: false,
             time: Timestamp(self.time),
@@ -200,7 +200,10 @@ impl Talk {
             error: &mut error,
             room: &mut Vec::new(),
             marks: Vec::new(),
-        })
+        };
+        let result = f(&mut cx);
+        cx.add();
+        result
     }
 
     pub fn say(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) {

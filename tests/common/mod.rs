@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Every test file takes what it needs.
 
 pub mod real;
+pub mod wire;
 
 use std::fmt;
 use std::io::{self, Cursor};

@@ -112,13 +112,22 @@ def client(session):
     if wrong := session.get("wrong"):
         talk.note("wrong", text=wrong[0], base64=base64.b64encode(bytes.fromhex(wrong[1])).decode())
         sock.sendall(bytes.fromhex(wrong[1]))
+        # Where it does nothing else wrong, it does not close twice.
+        talk.closing = "patience" in session and wrong[1][1] == "8"
+        sock.settimeout(session.get("patience"))
     else:
         talk.close(1000, "done")
-    try:
-        while talk.read(sock.recv(65536)):
-            pass
-    except ConnectionResetError as e:
-        talk.note("error", text=str(e))
+    going = True
+    while going:
+        try:
+            going = talk.read(sock.recv(65536))
+        except TimeoutError:  # the server bears it
+            going = not talk.closing
+            if going:
+                talk.close(1000, "done")
+        except ConnectionResetError as e:
+            talk.note("error", text=str(e))
+            going = False
     sock.close()
 
 

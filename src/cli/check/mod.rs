@@ -9,6 +9,7 @@ use super::args::{Check, Common, Format};
 use super::{Done, progress, stdout};
 use docket::Docket;
 use std::io::{self, Write as _};
+use wscope::engine::Run;
 use wscope::model::{Event, EventKind, Finding, Flow, Loan, Severity, Sink, Verdict, Want};
 use wscope::sink::{Filtered, Jsonl, Only};
 
@@ -19,31 +20,29 @@ pub fn run(args: &Check, common: Common, found: &mut bool) -> Done {
         Format::Json => {
             let lines = Only::new(["finding", "ws.close"], Jsonl::new(&mut out))
                 .map_err(|word| anyhow::anyhow!("{word} is no kind of event"))?;
-            into(args, lines, found)?.0
+            into(args, lines, found)?.0.errors
         }
         Format::Text | Format::Junit | Format::Sarif => {
-            let (errors, docket) = into(args, Docket::default(), found)?;
+            let (run, docket) = into(args, Docket::default(), found)?;
             match args.format {
                 Format::Junit => junit::write(&mut out, &docket)?,
-                Format::Sarif => sarif::write(&mut out, &docket, &args.captures.files)?,
+                Format::Sarif => {
+                    sarif::write(&mut out, &docket, &args.captures.files, &run.starts)?
+                }
                 _ => text::write(&mut out, &docket, args.verbose, common.colour())?,
             }
-            errors
+            run.errors
         }
     };
     out.flush()?;
     Ok(errors)
 }
 
-fn into<S: Sink>(
-    args: &Check,
-    sink: S,
-    found: &mut bool,
-) -> anyhow::Result<(Vec<wscope::Error>, S)> {
+fn into<S: Sink>(args: &Check, sink: S, found: &mut bool) -> anyhow::Result<(Run, S)> {
     let watch = Watch { sink, found };
     let mut watch = Filtered::new(args.captures.display.clone(), watch);
-    let errors = progress::run(&args.captures, &mut watch)?.errors;
-    Ok((errors, watch.into_inner().sink))
+    let run = progress::run(&args.captures, &mut watch)?;
+    Ok((run, watch.into_inner().sink))
 }
 
 /// Notes whether an error was found.

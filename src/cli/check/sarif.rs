@@ -3,10 +3,16 @@
 use super::docket::{Docket, Found, name};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use wscope::model::{Severity, Verdict};
+use wscope::model::{PacketNo, Severity, Verdict};
 use wscope::rules::rules;
 
-pub fn write(out: &mut impl Write, docket: &Docket, files: &[PathBuf]) -> io::Result<()> {
+/// Writes one run; `starts` has the number of each file's first packet.
+pub fn write(
+    out: &mut impl Write,
+    docket: &Docket,
+    files: &[PathBuf],
+    starts: &[PacketNo],
+) -> io::Result<()> {
     writeln!(
         out,
         r#"{{
@@ -49,7 +55,7 @@ pub fn write(out: &mut impl Write, docket: &Docket, files: &[PathBuf]) -> io::Re
     });
     for (nth, (session, found)) in all.enumerate() {
         out.write_all(comma(nth).as_bytes())?;
-        result(out, &session, found, &artifacts)?;
+        result(out, &session, found, &artifacts, starts)?;
     }
     writeln!(out, "\n    ]\n  }}]\n}}")
 }
@@ -59,6 +65,7 @@ fn result(
     session: &str,
     found: &Found,
     artifacts: &[String],
+    starts: &[PacketNo],
 ) -> io::Result<()> {
     let finding = &found.finding;
     // A result of another kind than `fail` has no level.
@@ -75,11 +82,10 @@ fn result(
         finding.rule,
         Json(&format!("the {}: {}", finding.side.sender(), finding.text))
     )?;
-    // With several files a packet's number does not tell which one it lies in.
-    if let [artifact, ..] = artifacts {
+    if let Some((index, artifact)) = file(found, artifacts, starts) {
         write!(
             out,
-            r#""physicalLocation": {{ "artifactLocation": {{ "uri": "{artifact}", "index": 0 }} }}, "#
+            r#""physicalLocation": {{ "artifactLocation": {{ "uri": "{artifact}", "index": {index} }} }}, "#
         )?;
     }
     write!(
@@ -96,6 +102,23 @@ fn result(
         write!(out, r#", "packets": [{}, {}]"#, first.get(), last.get())?;
     }
     write!(out, " }} }}")
+}
+
+/// The file that has the packet which showed it; the only one, where no packet did.
+fn file<'a>(
+    found: &Found,
+    artifacts: &'a [String],
+    starts: &[PacketNo],
+) -> Option<(usize, &'a String)> {
+    let shown = found.finding.packets.map(|[_, last]| last);
+    let index = match (shown, artifacts) {
+        (_, [_]) => 0,
+        (Some(packet), _) => starts
+            .partition_point(|start| *start <= packet)
+            .checked_sub(1)?,
+        (None, _) => return None,
+    };
+    Some((index, artifacts.get(index)?))
 }
 
 fn level(severity: Severity) -> &'static str {

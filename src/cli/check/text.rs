@@ -9,27 +9,40 @@ use wscope::sink::Escaped;
 pub fn write(out: &mut impl Write, docket: &Docket, all: bool, colour: bool) -> io::Result<()> {
     for (key, case) in docket.worst_first() {
         let serious = case.count(Severity::Error) + case.count(Severity::Warning);
-        if serious > 0 || all && !case.findings.is_empty() {
+        if serious > 0 || all && (key.1.is_some() || !case.findings.is_empty()) {
             writeln!(out, "{}", Escaped(&name(key, case)))?;
-            self::case(out, case, all, colour)?;
+            self::case(out, case, key.1.is_some(), all, colour)?;
             writeln!(out)?;
         }
     }
     totals(out, docket, all)
 }
 
-fn case(out: &mut impl Write, case: &Case, all: bool, colour: bool) -> io::Result<()> {
+fn case(
+    out: &mut impl Write,
+    case: &Case,
+    opened: bool,
+    all: bool,
+    colour: bool,
+) -> io::Result<()> {
     let mut fails: Vec<_> = case.fails().collect();
     fails.sort_by_key(|found| std::cmp::Reverse(found.finding.severity));
     let shown = |found: &&&Found| all || found.finding.severity > Severity::Note;
     for found in fails.iter().filter(shown) {
         line(out, found, all, colour)?;
     }
-    if let (true, Some(end)) = (all, &case.end) {
-        writeln!(out, "  the end: {}", Escaped(end))?;
-    }
     if !all {
         return Ok(());
+    }
+    match &case.end {
+        Some(end) => writeln!(out, "  the end: {}", Escaped(end))?,
+        None if opened => {
+            writeln!(
+                out,
+                "  the end: none, the session is still open at the end of the capture"
+            )?;
+        }
+        None => {}
     }
     // One line for each reason: the rules that it kept from being decided.
     let mut open: BTreeMap<(Dir, &str), Vec<&str>> = BTreeMap::new();

@@ -39,8 +39,9 @@ const PATIENCE: usize = 256 << 10;
 const DOUBT: u32 = 12;
 
 impl Lost {
-    /// Looks at all bytes that wait, the first of which is at the stream offset `at`.
-    pub fn look(&mut self, dir: Dir, at: u64, bytes: &[u8]) -> Found {
+    /// Looks at all bytes that wait, the first of which is at the stream offset `at`; `room` says how
+    /// many may.
+    pub fn look(&mut self, dir: Dir, at: u64, bytes: &[u8], room: usize) -> Found {
         let newest = self.search.note(at, bytes);
         if detect::begins_head(dir, bytes.get(newest..).unwrap_or_default()) {
             return Found::Head(newest);
@@ -55,7 +56,7 @@ impl Lost {
         if self.search.look(at, bytes, expect, DOUBT).is_some() {
             return Found::Frames;
         }
-        if bytes.len() < WAITING {
+        if bytes.len() < WAITING.min(room / 2).max(1) {
             return Found::Nothing;
         }
         self.passed += bytes.len();

@@ -91,7 +91,7 @@ impl Http1 {
                     }
                     Err(body::Malformed) => self.malformed(dir, at, bytes, cx),
                 },
-                State::Lost(lost) => match lost.look(dir, at, bytes) {
+                State::Lost(lost) => match lost.look(dir, at, bytes, cx.limits.tail_bytes) {
                     lost::Found::Nothing => Step::Wait,
                     lost::Found::PassOver => Step::Took(bytes.len()),
                     lost::Found::Frames => self.frames(dir, at, cx),

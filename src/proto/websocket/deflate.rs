@@ -135,6 +135,21 @@ impl Inflater {
         (summary, inflated)
     }
 
+    /// Whether a text that is not marked as compressed, and is none, inflates to one: its sender
+    /// forgot RSV1. Its window holds that text then, and the receiver's does not.
+    pub fn unmarked(&mut self, payload: &[u8]) -> bool {
+        let takeover = !self.promised.no_context_takeover;
+        let found = !self.doubt
+            && self.memory.as_ref().is_some_and(|memory| {
+                let compressed = |sent| takeover && sent == Sent::Compressed;
+                !memory.spoilt && memory.inflates(payload, Kind::Text, compressed)
+            });
+        if found && takeover {
+            self.lose_history();
+        }
+        found
+    }
+
     /// Forgets everything that was kept: from here on nothing can be tried.
     pub fn spoil(&mut self) {
         if let Some(memory) = &mut self.memory {
@@ -153,11 +168,17 @@ impl Inflater {
         let takeover = !self.promised.no_context_takeover;
         let any = |sent| memory.runs.iter().any(|&(_, found)| found == sent);
         let compressed = |sent| sent == Sent::Compressed;
-        if takeover && self.promised.window_bits < 15 && memory.inflates(kind, compressed) {
+        if takeover
+            && self.promised.window_bits < 15
+            && memory.inflates(&memory.wire, kind, compressed)
+        {
             Culprit::Window
-        } else if !takeover && any(Sent::Compressed) && memory.inflates(kind, compressed) {
+        } else if !takeover
+            && any(Sent::Compressed)
+            && memory.inflates(&memory.wire, kind, compressed)
+        {
             Culprit::Takeover
-        } else if any(Sent::Plain) && memory.inflates(kind, |_| true) {
+        } else if any(Sent::Plain) && memory.inflates(&memory.wire, kind, |_| true) {
             Culprit::PlainKept
         } else if kind == Kind::Text && is_text(&memory.wire) {
             Culprit::NotCompressed
@@ -197,7 +218,7 @@ impl Memory {
     }
 
     /// Whether the message inflates, to text where it is text, with such messages in a window of 32 KiB.
-    fn inflates(&self, kind: Kind, holds: impl Fn(Sent) -> bool) -> bool {
+    fn inflates(&self, wire: &[u8], kind: Kind, holds: impl Fn(Sent) -> bool) -> bool {
         let mut history = Vec::new();
         let mut text = self.text.iter();
         for &(len, sent) in &self.runs {
@@ -213,13 +234,12 @@ impl Memory {
         let seeded = inflate.feed(&stored, &mut |_| {}).is_ok();
         inflate.end_message();
         let mut found = Vec::new();
-        let fed = inflate.feed(&self.wire, &mut |piece| {
-            found.extend_from_slice(piece.bytes)
-        });
+        let fed = inflate.feed(wire, &mut |piece| found.extend_from_slice(piece.bytes));
         let ended = inflate.end_message();
         seeded
             && fed.is_ok()
             && ended.ending.is_complete()
+            && !found.is_empty()
             && (kind != Kind::Text || std::str::from_utf8(&found).is_ok())
     }
 }
@@ -339,6 +359,44 @@ mod tests {
         let mut inflater = Inflater::new(side(false, 15), true);
         let ending = take(&mut inflater, b"good morning, this is text");
         assert_eq!(ending, Ending::Broken(Culprit::NotCompressed));
+    }
+
+    #[test]
+    fn a_compressed_message_without_its_mark() {
+        for takeover in [true, false] {
+            let mut inflater = Inflater::new(side(!takeover, 15), true);
+            let mut compress = Compress::new(Compression::best(), false);
+            let first = deflate(&mut compress, &noise(300, 1));
+            assert_eq!(take(&mut inflater, &first), Ending::Whole);
+            if !takeover {
+                compress.reset();
+            }
+            let wire = deflate(&mut compress, &noise(300, 1));
+            inflater.plain(&wire);
+            assert!(inflater.unmarked(&wire));
+            // What the sender's window holds now is not known any more, or forgotten.
+            if !takeover {
+                compress.reset();
+            }
+            let next = deflate(&mut compress, &noise(300, 1));
+            let ending = take(&mut inflater, &next);
+            assert!(!matches!(ending, Ending::Broken(_)), "{ending:?}");
+        }
+        let mut inflater = Inflater::new(side(false, 15), true);
+        assert!(!inflater.unmarked(b"\xff\xfe not compressed at all"));
+    }
+
+    #[test]
+    fn after_a_fault_a_sender_without_takeover_is_understood_again() {
+        let mut inflater = Inflater::new(side(true, 15), true);
+        let mut compress = Compress::new(Compression::best(), false);
+        let mut wire = deflate(&mut compress, &noise(300, 1));
+        wire.truncate(wire.len() / 2);
+        wire.extend([0xff; 40]);
+        assert!(matches!(take(&mut inflater, &wire), Ending::Broken(_)));
+        compress.reset();
+        let good = deflate(&mut compress, &noise(300, 2));
+        assert_eq!(take(&mut inflater, &good), Ending::Whole);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What a hole does to a session: a known length bridges it, and otherwise a boundary is searched.
 
 use super::super::Step;
-use super::resync::Expect;
+use super::resync::{Expect, Found};
 use super::{Payload, WebSocket};
 use crate::model::{Cx, Dir, Kind, PacketNo, Span, What};
 
-/// Bytes that wait at most for a frame boundary to be proven in them.
+/// Bytes that wait at most for a frame boundary to be proven in them; less where less may be held.
 const WAITING: usize = 128 << 10;
 
 impl WebSocket {
@@ -58,29 +58,48 @@ impl WebSocket {
             return Step::Wait;
         };
         let Some(found) = search.look(at, bytes, expect, 0) else {
-            if bytes.len() < WAITING {
+            let waiting = WAITING.min(cx.limits.tail_bytes / 2);
+            if bytes.len() < waiting.max(1) {
                 return Step::Wait;
             }
-            let given_up = bytes.len() - WAITING / 2;
+            let given_up = bytes.len() - waiting / 2;
             search.passed();
             let text = "no frame boundary can be proven in these bytes: they are passed over";
             cx.anomaly(dir, Span::tcp(at, given_up as u64), What::Boundary, text);
             return Step::Took(given_up);
         };
-        side.lost = None;
-        side.found = true;
-        let text = format!(
-            "the frame boundaries are known again from byte {}: a chain of {} frames proves it, \
-             with a chance of error below 1 in 10^{}",
-            at + found.at as u64,
-            found.frames,
-            found.confidence()
-        );
-        cx.anomaly(dir, Span::tcp(at, found.at as u64), What::Resync, text);
+        self.say_found(dir, at, found, "", cx);
         match found.at {
             0 => self.bytes(dir, at, packet, bytes, cx),
             skipped => Step::Took(skipped),
         }
+    }
+
+    /// Searches once more, where the stream ends with these bytes: a close frame alone may be proven
+    /// by that. Answers how many bytes are passed over before the first frame.
+    pub fn last_look(&mut self, dir: Dir, at: u64, bytes: &[u8], cx: &mut Cx<'_>) -> Option<usize> {
+        let expect = self.expect(dir);
+        let search = dir.of_mut(&mut self.sides).lost.as_deref()?;
+        let found = search.last_look(at, bytes, expect)?;
+        self.say_found(dir, at, found, ", with which the stream ends,", cx);
+        Some(found.at)
+    }
+
+    fn say_found(&mut self, dir: Dir, at: u64, found: Found, end: &str, cx: &mut Cx<'_>) {
+        let side = dir.of_mut(&mut self.sides);
+        side.lost = None;
+        side.found = true;
+        let frames = match found.frames {
+            1 => "one frame".to_owned(),
+            frames => format!("a chain of {frames} frames"),
+        };
+        let text = format!(
+            "the frame boundaries are known again from byte {}: {frames}{end} proves it, \
+             with a chance of error below 1 in 10^{}",
+            at + found.at as u64,
+            found.confidence()
+        );
+        cx.anomaly(dir, Span::tcp(at, found.at as u64), What::Resync, text);
     }
 
     /// What frames of this direction look like.

@@ -3,8 +3,8 @@
 use super::deflate::Inflater;
 use crate::codec::{mask, utf8::Utf8};
 use crate::model::{
-    Cx, Dir, Inflated, Kind, Loan, MaskingKey, Message, MessageRef, PacketNo, SessionId, Span,
-    Want, What,
+    Culprit, Cx, Dir, Ending, Inflated, Kind, Loan, MaskingKey, Message, MessageRef, PacketNo,
+    SessionId, Span, Want, What,
 };
 use std::ops::Range;
 
@@ -121,9 +121,20 @@ impl Assembly {
     /// Ends it: what it was, and its payload.
     pub fn finish(
         &mut self,
-        inflate: Option<&mut Inflater>,
+        mut inflate: Option<&mut Inflater>,
         cx: &mut Cx<'_>,
     ) -> (Message, Loan<'_>) {
+        let unmarked = !self.compressed
+            && self.of.kind == Kind::Text
+            && !self.cut
+            && self.unknown.is_empty()
+            && !self.utf8.is_valid()
+            && !self.copy.is_empty();
+        if let (true, Some(inflate)) = (unmarked, inflate.as_deref_mut()) {
+            if inflate.unmarked(&self.copy) {
+                self.inflated.ending = Ending::Broken(Culprit::Unmarked);
+            }
+        }
         if let (true, Some(inflate)) = (self.compressed, inflate) {
             let (summary, inflated) = inflate.end_message(self.of.kind, self.utf8.is_valid());
             let ending = summary.ending;

@@ -2,6 +2,7 @@
 
 mod close;
 mod deflate;
+mod evidence;
 mod frame;
 mod loss;
 mod message;

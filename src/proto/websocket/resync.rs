@@ -10,10 +10,10 @@
 //! believed only from the first frame on that is proven by itself, since a few bytes before a true
 //! chain may lead into it by chance. Where nothing is proven, nothing is shown.
 
+use super::evidence::{Weight, weigh};
 use super::frame::{Header, header};
-use crate::codec::inflate::Inflate;
-use crate::codec::mask;
-use crate::model::{CloseCode, MaskingKey, Opcode};
+use crate::model::Opcode;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// What frames of a direction look like.
@@ -81,8 +81,20 @@ const EAGER: usize = 4096;
 /// Bits of evidence that a whole chain needs beyond the number of offsets tried.
 const CHAIN: u32 = 24;
 
-/// Bits that its first frame needs by itself, beyond the same.
-const FIRST: u32 = 12;
+/// The same where the stream ends with the last byte, and the chain with it.
+const LAST: u32 = 20;
+
+/// Bits that a frame needs to be the first one that is believed, beyond the number of offsets before it.
+const FIRST: u32 = 15;
+
+/// Frames of a chain that are weighed at most.
+const FRAMES: u32 = 64;
+
+/// Bits for a frame that ends where one of the chain begins: how rare these places are.
+const LANDING: u32 = 5;
+
+/// Bits for a frame that ends with the stream: one of the 126 lengths that are written in one byte.
+const AT_THE_END: u32 = 7;
 
 impl Search {
     /// Notes where segments begin; answers after how many of these bytes the newest one does.
@@ -109,12 +121,22 @@ impl Search {
         if bytes.len() > EAGER {
             self.next_look = bytes.len() + bytes.len() / 10;
         }
-        let edges: Vec<usize> = self
-            .edges
-            .iter()
+        Chains::new(bytes, &self.edges_from(at), expect).find(more)
+    }
+
+    /// Looks once more, where the stream ends with these bytes.
+    pub fn last_look(&self, at: u64, bytes: &[u8], expect: Expect) -> Option<Found> {
+        Chains::new(bytes, &self.edges_from(at), expect)
+            .at_the_end()
+            .find(0)
+    }
+
+    /// Where segments begin, counted from this stream offset.
+    fn edges_from(&self, at: u64) -> Vec<usize> {
+        let edges = self.edges.iter();
+        edges
             .filter_map(|edge| usize::try_from(edge.checked_sub(at)?).ok())
-            .collect();
-        Chains::new(bytes, &edges, expect).find(more)
+            .collect()
     }
 
     /// Says that bytes were passed over: the next look is worth it at once.
@@ -161,6 +183,10 @@ struct Chains<'a> {
     edges: Vec<usize>,
     /// Bits that an edge is worth: how rare they are.
     edge_bits: u32,
+    /// Bits that a chain needs.
+    needed: u32,
+    /// The stream ends with these bytes.
+    last: bool,
 }
 
 /// Whether a chain of plausible frames leads from some offset to the end.
@@ -206,6 +232,17 @@ impl<'a> Chains<'a> {
             expect,
             edges,
             edge_bits,
+            needed: CHAIN,
+            last: false,
+        }
+    }
+
+    /// The same where the stream ends with these bytes, orderly: a chain must then end with them.
+    fn at_the_end(self) -> Self {
+        Self {
+            needed: LAST,
+            last: true,
+            ..self
         }
     }
 
@@ -228,11 +265,15 @@ impl<'a> Chains<'a> {
         for at in (0..self.bytes.len()).rev() {
             let reach = match self.frame(at) {
                 None => Reach {
-                    continuing: self.is_open(at),
-                    beginning: self.is_open(at),
+                    continuing: !self.last && self.is_open(at),
+                    beginning: !self.last && self.is_open(at),
                 },
                 Some(frame) => {
-                    let beyond = reaching.get(frame.end).copied().unwrap_or(Reach::ALL);
+                    let beyond = match reaching.get(frame.end) {
+                        Some(reach) => *reach,
+                        None if self.last && frame.end > self.bytes.len() => Reach::default(),
+                        None => Reach::ALL,
+                    };
                     beyond.before(&frame.header)
                 }
             };
@@ -243,51 +284,62 @@ impl<'a> Chains<'a> {
         reaching
     }
 
-    /// Weighs the chain that begins here.
+    /// Weighs the chain that begins here: whether there are frames at all, and from which on they are
+    /// proven. Were a frame of the chain no true one, those before it would be none either, and would
+    /// all lead into the true chain by chance.
     fn prove(
         &self,
         at: usize,
         tries: u32,
         more: u32,
-        worth: &mut HashMap<usize, Option<u32>>,
+        worth: &mut HashMap<usize, Option<Weight>>,
     ) -> Option<Found> {
-        let (mut total, mut frames, mut next) = (self.edge(at), 0, at);
-        let mut first = None;
+        let (mut total, mut frames, mut next) = (0, 0, at);
+        let (mut behind, mut proven) = (0, None);
         while next < self.bytes.len() {
             let Some(frame) = self.frame(next) else { break };
-            let bits = *worth
+            let weight = *worth
                 .entry(next)
-                .or_insert_with(|| self.weigh(next, &frame));
-            let of_end = if frame.end <= self.bytes.len() {
-                self.edge(frame.end)
-            } else {
-                0
-            };
-            let bits = bits?;
-            first.get_or_insert((bits + self.edge(at), of_end));
-            total += bits + of_end;
+                .or_insert_with(|| weigh(self.bytes, next, &frame.header, self.expect, more > 0));
+            let weight = weight?;
+            let length = frame.end - next;
+            let of_end = self.edge(frame.end, length);
+            let of_start = self.edge(next, length);
+            total += weight.chain + of_end + if frames == 0 { of_start } else { 0 };
             frames += 1;
+            if proven.is_none() {
+                let landing = match frame.end.cmp(&self.bytes.len()) {
+                    Ordering::Less => LANDING.max(of_end),
+                    Ordering::Equal => of_end,
+                    Ordering::Greater => 0,
+                };
+                let own = behind + weight.own + of_start + landing;
+                let tried = log2(next + 1) + 1;
+                proven = (own >= tried + FIRST).then(|| (next, frames, own - tried));
+            }
+            behind += weight.behind;
             next = frame.end;
-            if total > tries + CHAIN + more + 64 {
+            if proven.is_some() && total > tries + CHAIN + more + 64 || frames == FRAMES {
                 break;
             }
         }
-        // That a frame ends where a proven chain goes on is worth something too; that this place is
-        // an edge then says nothing more about the frame.
-        let (first, of_end) = first?;
-        let landing = if frames > 1 { 5 } else { of_end };
-        let enough = total >= tries + CHAIN + more && first + landing >= tries + FIRST;
+        let (at, passed, own) = proven?;
+        let enough = total >= tries + self.needed + more;
         enough.then(|| Found {
             at,
-            frames,
-            surplus: total - tries,
+            frames: frames + 1 - passed,
+            surplus: (total - tries).min(own),
         })
     }
 
-    /// Bits for a place that lies on an edge.
-    fn edge(&self, at: usize) -> u32 {
-        if self.edges.binary_search(&at).is_ok() {
-            self.edge_bits
+    /// Bits for a frame of this length that begins or ends on an edge. Not more than what its length
+    /// gives: in records that repeat and look like frames, one boundary in so many bytes is on it.
+    fn edge(&self, at: usize, length: usize) -> u32 {
+        let bits = self.edge_bits.min(log2(length));
+        if self.last && at == self.bytes.len() {
+            bits.max(AT_THE_END)
+        } else if self.edges.binary_search(&at).is_ok() {
+            bits
         } else {
             0
         }
@@ -307,78 +359,10 @@ impl<'a> Chains<'a> {
         let rest = self.bytes.get(at..).unwrap_or_default();
         matches!(header(rest), Err(nom::Err::Incomplete(_)))
     }
-
-    /// The evidence in a frame by itself, in bits; none where it cannot be one.
-    fn weigh(&self, at: usize, frame: &Candidate) -> Option<u32> {
-        let header = &frame.header;
-        // 9 or 13 of 256 first bytes, and one of two mask bits.
-        let of_header = if self.expect.compressed { 5 } else { 6 };
-        let of_length = if header.length > 0xffff { 10 } else { 0 };
-        let from = at + usize::from(header.header_length);
-        let whole = frame.end <= self.bytes.len();
-        let payload = self.bytes.get(from..frame.end.min(self.bytes.len()))?;
-        let mut plain = payload.to_vec();
-        if let Some(MaskingKey(key)) = header.masking_key {
-            mask::apply(&mut plain, key, 0);
-        }
-        let of_payload = match header.opcode {
-            _ if header.rsv == 4 => of_deflate(&plain, whole && header.fin)?,
-            Opcode::TEXT => of_text(&plain, whole && header.fin)?,
-            Opcode::CLOSE if whole && !plain.is_empty() => {
-                let CloseCode(code) = CloseCode::read(&plain)?;
-                if !(1000..5000).contains(&code) {
-                    return None;
-                }
-                4 + of_text(plain.get(2..)?, true)?
-            }
-            _ => 0,
-        };
-        Some(of_header + of_length + of_payload)
-    }
 }
 
 /// A frame longer than this is not plausible where a boundary is searched.
 const LONGEST: u64 = 1 << 26;
-
-/// A bit for each character of text; none where it is no UTF-8.
-///
-/// A control character makes it worth nothing: masked text that is unmasked with a key taken from
-/// within it is valid UTF-8 every time, but full of them.
-fn of_text(plain: &[u8], whole: bool) -> Option<u32> {
-    let valid = match std::str::from_utf8(plain) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() && !whole => {
-            std::str::from_utf8(plain.get(..error.valid_up_to())?).ok()?
-        }
-        Err(_) => return None,
-    };
-    let control = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
-    let bits = if valid.contains(control) {
-        0
-    } else {
-        valid.chars().count().min(48)
-    };
-    Some(u32::try_from(bits).unwrap_or(0))
-}
-
-/// Compressed data that inflates: random bits seldom do, and seldom end where they should.
-fn of_deflate(plain: &[u8], whole: bool) -> Option<u32> {
-    let mut inflate = Inflate::lenient();
-    inflate.lose_history();
-    let head = plain.get(..DEFLATE_LOOK.min(plain.len()))?;
-    inflate.feed(head, &mut |_| {}).ok()?;
-    let ended = inflate.end_message().ending;
-    match whole && head.len() == plain.len() {
-        true if !ended.is_complete() => None,
-        // An end of block, the header of an empty one, and nothing behind it: the shorter the
-        // payload, the more often that comes by chance.
-        true => Some(u32::try_from(plain.len()).unwrap_or(12).min(12)),
-        false => Some(2),
-    }
-}
-
-/// Compressed bytes of a frame that are tried at most.
-const DEFLATE_LOOK: usize = 4096;
 
 fn log2(number: usize) -> u32 {
     number.checked_ilog2().unwrap_or(0)
@@ -387,6 +371,7 @@ fn log2(number: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::mask;
 
     const SERVER: Expect = Expect {
         masked: false,

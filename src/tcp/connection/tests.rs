@@ -1,7 +1,10 @@
 //! How connections begin and end, and what their segments are, on hand-made segments.
 
 use super::*;
-use crate::model::{Counters, Event, Flags, Limits, Options, Sink, Tap, Want};
+use crate::model::{
+    Counters, Ending, Event, Flags, Inflated, Kind, Limits, Message, Options, SessionId, Sink, Tap,
+    Want, Ws,
+};
 use std::io;
 
 const MS: i64 = 1_000_000;
@@ -13,6 +16,10 @@ struct Bench {
     said: Vec<Event>,
     packet: u64,
     now: i64,
+    /// The window that the next segments offer; 500 where it is 0.
+    window: u16,
+    /// Each payload is a message to the layer above.
+    messages: bool,
     /// Timestamps and IP identifications that the next segments carry.
     stamp: Option<(u32, u16)>,
     ttl: u8,
@@ -67,7 +74,7 @@ impl Bench {
             seq,
             ack,
             flags: Flags(flags),
-            window: 500,
+            window: if self.window == 0 { 500 } else { self.window },
             options: Options {
                 timestamps: self.stamp.map(|(value, _)| (value, 0)),
                 ..Options::default()
@@ -76,14 +83,25 @@ impl Bench {
             ip_id: self.stamp.map(|(_, id)| id),
             payload,
             cut: 0,
+            header: 20,
             payload_at: None,
         };
         let packet = PacketNo::new(self.packet).unwrap();
         let time = Timestamp(self.now);
         self.tcp
             .get_or_insert_with(|| Connection::new(ConnId(0), &segment, packet, time, None));
+        let messages = self.messages;
         self.with(|tcp, cx| {
-            tcp.segment(&segment, cx, &mut |_: Dir, _: Input<'_>, _: &mut Cx<'_>| {});
+            tcp.segment(
+                &segment,
+                cx,
+                &mut |dir: Dir, input: Input<'_>, cx: &mut Cx<'_>| {
+                    if let (true, Input::Bytes { at, bytes, .. }) = (messages, input) {
+                        let place = Place::at(dir, Span::tcp(at, bytes.len() as u64));
+                        cx.emit(place, EventKind::Ws(Ws::Message(MESSAGE)), Loan::default());
+                    }
+                },
+            );
         });
         self
     }
@@ -123,6 +141,22 @@ impl Bench {
         })
     }
 }
+
+const MESSAGE: Message = Message {
+    session: SessionId(0),
+    kind: Kind::Binary,
+    compressed: false,
+    complete: true,
+    utf8: true,
+    frames: 1,
+    length: 2,
+    wire_length: 2,
+    inflated: Inflated {
+        ending: Ending::Unknown,
+        window_bits: 0,
+        bfinal: false,
+    },
+};
 
 const FIN: u8 = Flags::FIN | Flags::ACK;
 const RST: u8 = Flags::RST;
@@ -189,16 +223,152 @@ fn resets_have_reasons() {
         .see(Dir::S2c, 5001, b"", 0, RST)
         .how();
     assert_eq!(forgotten, Some(How::HalfOpen));
-    let mut unread = open();
-    unread
-        .see(Dir::S2c, 5001, b"", 1001, FIN)
-        .up(1001, b"hi", 5002)
-        .see(Dir::S2c, 5002, b"", 0, RST);
-    assert_eq!(unread.how(), Some(How::UnreadData));
     let mut middle = open();
     middle.ttl = 250;
     middle.see(Dir::S2c, 5001, b"", 1001, RST | Flags::ACK);
     assert_eq!(middle.how(), Some(How::Middlebox));
+}
+
+#[test]
+fn what_nearly_refuses_aborts() {
+    // It answers another SYN than this one.
+    let mut other = Bench::default();
+    other
+        .see(Dir::C2s, 1000, b"", 0, Flags::SYN)
+        .see(Dir::S2c, 0, b"", 999, RST | Flags::ACK);
+    assert_eq!(other.how(), Some(How::Abort));
+    // It was taken first.
+    let mut taken = Bench::default();
+    taken
+        .see(Dir::C2s, 1000, b"", 0, Flags::SYN)
+        .see(Dir::S2c, 5000, b"", 1001, Flags::SYN | Flags::ACK)
+        .see(Dir::S2c, 5001, b"", 1001, RST | Flags::ACK);
+    assert_eq!(taken.how(), Some(How::Abort));
+}
+
+#[test]
+fn data_that_nobody_reads_make_a_reset() {
+    let fin = |data: &[u8]| {
+        let mut bench = Bench::open(MS, MS);
+        bench.see(Dir::S2c, 5001, b"", 1001, FIN);
+        if !data.is_empty() {
+            bench.up(1001, data, 5002);
+        }
+        bench.see(Dir::S2c, 5002, b"", 1001, RST | Flags::ACK);
+        bench.how()
+    };
+    assert_eq!(fin(b"hi"), Some(How::UnreadData));
+    assert_eq!(fin(b""), Some(How::Abort), "nothing came after the FIN");
+    // Without a FIN: the window shrinks by what is acknowledged, and so its end stays where it was.
+    let kept = |bytes: u16, read: u16| {
+        let mut bench = Bench::open(MS, MS);
+        let mut end = 1001;
+        for _ in 0..4 {
+            bench.window = 65_000;
+            bench.up(end, &vec![b'x'; bytes.into()], 5001);
+            end += u32::from(bytes);
+            bench.window = 60_000 - (end - 1001) as u16 + read * ((end - 1001) as u16 / bytes);
+            bench.down(5001, b"", end);
+        }
+        bench.see(Dir::S2c, 5001, b"", end, RST | Flags::ACK).how()
+    };
+    assert_eq!(kept(400, 0), Some(How::UnreadData));
+    assert_eq!(kept(400, 400), Some(How::Abort), "all was read");
+    assert_eq!(kept(100, 0), Some(How::Abort), "so little may not move it");
+}
+
+#[test]
+fn a_peer_that_forgot_the_connection_answers_with_the_number_it_was_given() {
+    let forgotten = |seq, flags| {
+        let mut bench = Bench::open(MS, MS);
+        bench.up(1001, b"hi", 5001);
+        bench.see(Dir::S2c, seq, b"", 0, flags).how()
+    };
+    assert_eq!(forgotten(5001, RST), Some(How::HalfOpen));
+    assert_eq!(forgotten(5000, RST), Some(How::Abort), "another number");
+    assert_eq!(
+        forgotten(5001, RST | Flags::ACK),
+        Some(How::Abort),
+        "it knows the connection"
+    );
+}
+
+#[test]
+fn a_reset_from_the_way_differs_in_ttl_or_in_identification_and_number() {
+    let reset = |ttl, id, seq, step: u16| {
+        let mut bench = Bench::open(MS, MS);
+        for nth in 0..5u16 {
+            bench.stamp = Some((7, 100 + step * nth));
+            bench.down(5001 + u32::from(nth), b"x", 1001);
+        }
+        bench.ttl = ttl;
+        bench.stamp = Some((7, id));
+        bench.see(Dir::S2c, seq, b"", 1001, RST | Flags::ACK).how()
+    };
+    assert_eq!(reset(64, 105, 5006, 1), Some(How::Abort));
+    assert_eq!(reset(62, 105, 5006, 1), Some(How::Middlebox));
+    assert_eq!(
+        reset(63, 105, 5006, 1),
+        Some(How::Abort),
+        "routes change by one"
+    );
+    assert_eq!(reset(64, 40_000, 5001, 1), Some(How::Middlebox));
+    assert_eq!(
+        reset(64, 40_000, 5006, 1),
+        Some(How::Abort),
+        "only the identification"
+    );
+    assert_eq!(reset(64, 105, 5001, 1), Some(How::Abort), "only the number");
+    assert_eq!(
+        reset(64, 40_000, 5001, 9_000),
+        Some(How::Abort),
+        "they never counted up"
+    );
+}
+
+#[test]
+fn messages_that_were_held_up_say_so_by_themselves() {
+    let delays = |bench: &Bench| -> Vec<(Label, i64)> {
+        let remarks = bench.said.iter().filter_map(|event| match event.kind {
+            EventKind::Tcp(Tcp::Note(Note::Remark(it))) if it.label.is_delay() => Some((event, it)),
+            _ => None,
+        });
+        remarks
+            .map(|(event, it)| {
+                assert!(event.about.is_some() && it.of.is_some());
+                (it.label, it.since.unwrap() / MS)
+            })
+            .collect()
+    };
+    // Each payload is a message.
+    let mut missing = Bench::open(MS, MS);
+    missing.messages = true;
+    missing.up(1003, b"cd", 5001);
+    missing.now += 29 * MS;
+    missing.up(1001, b"ab", 5001);
+    assert_eq!(delays(&missing), [(Label::HeadOfLine, 30)]);
+    missing.up(1005, b"ef", 5001);
+    assert_eq!(delays(&missing).len(), 1);
+
+    let nagle = |ack: i64, then: i64, len: usize, way: i64| {
+        let mut bench = Bench::open(way, MS);
+        bench.messages = true;
+        bench.up(1001, b"ab", 5001);
+        bench.now += ack - MS;
+        bench.down(5001, b"", 1003);
+        bench.now += then - MS;
+        bench.up(1003, &vec![b'x'; len], 5001);
+        delays(&bench)
+    };
+    assert_eq!(nagle(40 * MS, MS, 2, MS), [(Label::NagleDelay, 40)]);
+    assert_eq!(nagle(40 * MS, 9 * MS, 2, MS), [], "it did not come at once");
+    assert_eq!(
+        nagle(40 * MS, MS, 1400, MS),
+        [],
+        "a whole segment does not wait"
+    );
+    assert_eq!(nagle(10 * MS, MS, 2, MS), [], "the answer was not delayed");
+    assert_eq!(nagle(90 * MS, MS, 2, 80 * MS), [], "so far is the way");
 }
 
 #[test]
@@ -208,7 +378,14 @@ fn who_is_not_answered_any_more_is_told_at_the_end() {
     bench.with(|tcp, cx| tcp.finish(cx, &mut |_: Dir, _: Input<'_>, _: &mut Cx<'_>| {}));
     let silence = (Label::Silence, Why::Unanswered);
     assert_eq!(bench.labels().last(), Some(&silence));
-    assert_eq!(bench.said.last().unwrap().dir, Some(Dir::S2c));
+    let [.., silence, rest] = &bench.said[..] else {
+        panic!("nothing said");
+    };
+    assert_eq!(silence.dir, Some(Dir::S2c));
+    let EventKind::Tcp(Tcp::Note(Note::Open(rest))) = rest.kind else {
+        panic!("{rest:?}");
+    };
+    assert_eq!((rest.completeness, rest.bytes), (15, [2, 0]));
 }
 
 #[test]
@@ -279,5 +456,6 @@ fn a_keep_alive_is_answered_and_the_answer_points_back() {
 #[test]
 fn an_idle_connection_is_small() {
     // A hundred thousand of them are to fit, with what speaks on them, into 96 MiB.
-    assert!(size_of::<Connection>() <= 800);
+    let size = size_of::<Connection>();
+    assert!(size <= 824, "{size}");
 }

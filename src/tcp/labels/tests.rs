@@ -82,6 +82,7 @@ impl Bench {
             ip_id: None,
             payload: &[b'x'; 2000][..len],
             cut: 0,
+            header: 20,
             payload_at: None,
         };
         let packet = self.packet;

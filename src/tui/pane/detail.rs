@@ -325,6 +325,7 @@ fn show(name: &str, value: Value<'_>) -> Vec<Node> {
     let plain = match value {
         Value::Text(text) => escape(text),
         Value::Number(number) => number.to_string(),
+        Value::Signed(number) => number.to_string(),
         Value::Bool(yes) => if yes { "yes" } else { "no" }.into(),
         Value::Hex(number) => format!("{number:08x}"),
         Value::Octets(bytes) | Value::Base64(bytes) => escape(&String::from_utf8_lossy(bytes)),

@@ -73,7 +73,7 @@ impl State {
             .rare()
             .filter_map(|event| match &event.kind {
                 EventKind::Insight(insight) => match insight.kind {
-                    InsightKind::RoundTrip { nanos } => u64::try_from(nanos).ok(),
+                    InsightKind::RoundTrip { nanos, .. } => u64::try_from(nanos).ok(),
                     _ => None,
                 },
                 _ => None,
