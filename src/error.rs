@@ -15,6 +15,41 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// A device that cannot be captured from.
+    #[error("{name}: {cause}")]
+    Device {
+        /// Its name.
+        name: String,
+        /// What the system or libpcap said.
+        cause: String,
+    },
+    /// The right to capture is missing.
+    #[error(
+        "{name}: not allowed to capture here ({cause}): run it with sudo, or give the program the right once with \
+         `sudo setcap cap_net_raw,cap_net_admin=eip {program}`"
+    )]
+    Rights {
+        /// The device.
+        name: String,
+        /// What the system or libpcap said.
+        cause: String,
+        /// The program that has to be given the right.
+        program: String,
+    },
+    /// What the process that captures said.
+    #[error("{0}")]
+    Live(String),
+    /// A file that cannot be written any further; what lies on disk is whole.
+    #[error("{name}: cannot write: {cause}{}", kept(*.packets))]
+    Write {
+        /// Its path.
+        name: String,
+        /// Packets that were handed over to be written before; the last ones may be missing.
+        packets: u64,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
     /// A capture filter that cannot be compiled.
     #[error("capture filter {expression:?}: {cause}")]
     Filter {
@@ -110,6 +145,14 @@ fn place(at: u64, packets: u64, unpacked: bool) -> String {
     match packets {
         1 => format!("at byte {at}{of} (after 1 packet): "),
         _ => format!("at byte {at}{of} (after {packets} packets): "),
+    }
+}
+
+/// What a file has that could not be written any further.
+fn kept(packets: u64) -> String {
+    match packets {
+        0 => String::new(),
+        _ => format!(" (after about {packets} packets; the file is whole up to there)"),
     }
 }
 

@@ -83,6 +83,20 @@ pub enum Command {
     Rules(RulesArgs),
     /// The fields that a display filter may ask for.
     Fields(FieldsArgs),
+    /// Captures from an interface, and shows traffic as it happens.
+    #[cfg(unix)]
+    Live(Box<super::live::LiveArgs>),
+    /// The interfaces, their state and their addresses.
+    #[cfg(unix)]
+    Interfaces,
+    /// Captures and does nothing else: `live` starts it.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    CaptureOnly(super::live::DeviceArgs),
+    /// Confines itself as `live` does, and tries what must not be possible then.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    TryConfined(super::live::TryArgs),
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -107,6 +121,11 @@ pub struct Captures {
 
     #[command(flatten)]
     pub limits: LimitArgs,
+
+    /// What is captured now is read from here, not from files.
+    #[cfg(unix)]
+    #[arg(skip)]
+    pub spool: Option<wscope::source::History>,
 }
 
 /// How much may be held; where a limit is reached, the timeline says what was given up.
@@ -138,7 +157,7 @@ pub struct LimitArgs {
 }
 
 /// A display filter; what is wrong with it is pointed at.
-fn display(text: &str) -> Result<Filter, String> {
+pub fn display(text: &str) -> Result<Filter, String> {
     Filter::new(text).map_err(|problem| {
         let shown = wscope::sink::Escaped(text);
         let mark = "^".repeat(problem.at.len().max(1));
@@ -150,7 +169,7 @@ fn display(text: &str) -> Result<Filter, String> {
 }
 
 /// `8080=websocket`
-fn decode_as(text: &str) -> Result<(u16, Protocol), String> {
+pub fn decode_as(text: &str) -> Result<(u16, Protocol), String> {
     let (port, protocol) = text
         .split_once('=')
         .ok_or("write PORT=PROTOCOL, such as 8080=websocket")?;
@@ -200,8 +219,20 @@ impl Captures {
         }
     }
 
+    /// Whether they are captured now.
+    pub fn is_live(&self) -> bool {
+        #[cfg(unix)]
+        return self.spool.is_some();
+        #[cfg(not(unix))]
+        return false;
+    }
+
     /// Opens them.
     pub fn open(&self) -> anyhow::Result<Capture> {
+        #[cfg(unix)]
+        if let Some(spool) = &self.spool {
+            return Ok(spool.seek(wscope::model::PacketNo::FIRST)?);
+        }
         let capture = Capture::open(&self.files)?;
         match &self.filter {
             None => Ok(capture),

@@ -3,6 +3,10 @@
 pub mod args;
 mod check;
 mod fields;
+#[cfg(unix)]
+mod interfaces;
+#[cfg(unix)]
+pub mod live;
 mod print;
 mod progress;
 mod rules;
@@ -34,6 +38,14 @@ pub fn main() -> ExitCode {
     let done = match command {
         Some(Command::Print(print)) => print::run(&print, common),
         Some(Command::Stats(stats)) => stats::run(&stats),
+        #[cfg(unix)]
+        Some(Command::Live(args)) => live::run(&args, common, screen.opening(common.colour())),
+        #[cfg(unix)]
+        Some(Command::Interfaces) => interfaces::run(),
+        #[cfg(unix)]
+        Some(Command::CaptureOnly(args)) => live::capture_only(&args),
+        #[cfg(unix)]
+        Some(Command::TryConfined(args)) => live::try_confined(&args),
         None if io::stdout().is_terminal() => tui::run(&captures, screen.opening(common.colour())),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
         Some(Command::Rules(args)) => rules::run(&args),

@@ -1,11 +1,17 @@
 //! `wscope print`: the timeline as text or JSON Lines.
 
 use super::args::{Common, Print};
+#[cfg(unix)]
+use super::live::{LiveArgs, Notes};
 use super::{Done, progress, stdout};
 use anyhow::anyhow;
 use std::io::Write as _;
+#[cfg(unix)]
+use wscope::engine;
 use wscope::model::{KINDS, Sink};
 use wscope::sink::{Filtered, Jsonl, Only, Text};
+#[cfg(unix)]
+use wscope::source::Capture;
 
 pub fn run(args: &Print, common: Common) -> Done {
     let mut out = stdout();
@@ -18,13 +24,48 @@ pub fn run(args: &Print, common: Common) -> Done {
 }
 
 fn into(args: &Print, sink: impl Sink) -> Done {
-    let kinds = args.events.iter().map(|kind| kind.trim());
+    let sink = only(&args.events, args.acks, sink)?;
+    let mut sink = Filtered::new(args.captures.display.clone(), sink);
+    Ok(progress::run(&args.captures, &mut sink)?.errors)
+}
+
+/// What `--events` and `--acks` let through.
+fn only<S: Sink>(events: &[String], acks: bool, sink: S) -> anyhow::Result<Only<S>> {
+    let kinds = events.iter().map(|kind| kind.trim());
     let sink = Only::new(kinds, sink).map_err(|word| {
         anyhow!(
             "--events: no event is called {word:?}; there are {}",
             KINDS.join(", ")
         )
     })?;
-    let mut sink = Filtered::new(args.captures.display.clone(), sink.with_acks(args.acks));
-    Ok(progress::run(&args.captures, &mut sink)?.errors)
+    Ok(sink.with_acks(acks))
+}
+
+/// `wscope live --print`: the same, while it happens.
+#[cfg(unix)]
+pub fn live(
+    capture: &mut Capture,
+    args: &LiveArgs,
+    common: Common,
+    mut notes: Notes,
+    out: &mut dyn std::io::Write,
+) -> Done {
+    let mut sink: Box<dyn Sink + '_> = match args.json {
+        true => Box::new(only(&args.events, args.acks, Jsonl::new(out))?),
+        false => Box::new(only(
+            &args.events,
+            args.acks,
+            Text::new(out, common.colour()),
+        )?),
+    };
+    let mut sink = notes.listen(Filtered::new(args.display.clone(), &mut *sink));
+    let run = engine::run_each(
+        capture,
+        args.config(),
+        &mut sink,
+        None,
+        |_, _| true,
+        |packet, _| notes.packet(packet),
+    )?;
+    Ok(run.errors)
 }

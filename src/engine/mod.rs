@@ -11,7 +11,7 @@ mod run;
 mod trail;
 
 pub use replay::{Captured, Carried, Replay, replay, replay_while};
-pub use run::{Run, run, run_along};
+pub use run::{Run, run, run_along, run_each};
 pub use trail::Trail;
 
 use crate::decode::{self, Decoded, Decoder};
@@ -55,6 +55,8 @@ struct Entry {
     host: Host,
     /// Payload bytes since it was last kept for a trail.
     since_stop: u64,
+    /// It was told of dropped packets, and none of its own came since.
+    doubted: bool,
 }
 
 impl Engine {
@@ -140,6 +142,56 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+
+    /// Says that so many packets were dropped after the last one: each open connection may have lost
+    /// something, and is told so once until it shows itself again.
+    ///
+    /// # Errors
+    /// As for [`Engine::packet`].
+    pub fn dropped(&mut self, packets: u64, sink: &mut dyn Sink) -> io::Result<()> {
+        self.counts.dropped += packets;
+        let mut work = Work {
+            config: &self.config,
+            want: self.want,
+            counters: &mut self.counters,
+            packet: self.last.0,
+            at_end: false,
+            time: self.last.1,
+            sink,
+            room: &mut self.room,
+            notes: None,
+            error: None,
+            added: &mut self.added,
+            gone: &mut self.gone,
+        };
+        let mut open: Vec<_> = self
+            .table
+            .iter_mut()
+            .filter(|entry| !entry.tcp.ended() && !entry.doubted)
+            .collect();
+        open.sort_unstable_by_key(|entry| entry.tcp.id);
+        for entry in open {
+            entry.doubted = true;
+            let (noun, verb) = if packets == 1 {
+                ("packet", "was")
+            } else {
+                ("packets", "were")
+            };
+            let text = format!(
+                "{packets} {noun} {verb} dropped about here, of whichever connection, before they could be captured"
+            );
+            let what = What::Dropped;
+            let kind = EventKind::Anomaly(Anomaly {
+                what,
+                text: text.into(),
+            });
+            let mut cx = work.cx(&entry.tcp);
+            cx.emit(Place::default(), kind, Loan::default());
+            work.collect(&entry.tcp);
+        }
+        work.settle();
+        work.error.map_or(Ok(()), Err)
     }
 
     /// Says that there are no more packets: what is still open ends here.
@@ -253,6 +305,7 @@ impl Work<'_> {
                     tcp,
                     host,
                     since_stop: 0,
+                    doubted: false,
                 },
             );
             if let Some(notes) = &mut self.notes {
@@ -266,7 +319,10 @@ impl Work<'_> {
             entry.tcp.orient(segment.src, asks(segment.payload));
         }
         let before = entry.tcp.ended();
-        let Entry { tcp, host, .. } = entry;
+        let Entry {
+            tcp, host, doubted, ..
+        } = entry;
+        *doubted = false;
         let mut cx = self.cx(tcp);
         tcp.segment(segment, &mut cx, &mut above(host));
         if cx.want.wire {

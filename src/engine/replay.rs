@@ -1,6 +1,7 @@
 //! The bytes behind an event, derived again by running the same function.
 
 use super::Engine;
+use super::run::dropped;
 use crate::error::Error;
 use crate::insight::Insights;
 use crate::model::{
@@ -86,12 +87,14 @@ pub fn replay_while(
     }));
     let mut engine = Engine::new(config, sink.want());
     let mut cause = None;
+    let drops = capture.drops();
     while let Some(packet) = capture.next()? {
         if packet.no == event.id.at {
             cause = Some(Captured::of(&packet));
         }
         let stop = packet.no.get().is_multiple_of(STRIDE) && !go_on();
         // The sink never fails.
+        let _ = dropped(&mut engine, &drops, &mut sink);
         let _ = engine.packet(packet, &mut sink);
         if stop {
             return Ok(None);
@@ -101,6 +104,7 @@ pub fn replay_while(
         }
     }
     if sink.inner().inner().found.is_none() {
+        let _ = dropped(&mut engine, &drops, &mut sink);
         let _ = engine.finish(&mut sink);
     }
     let sink = sink.into_inner().into_inner();

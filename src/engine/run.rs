@@ -4,9 +4,9 @@ use super::trail::Notes;
 use super::{Engine, Trail};
 use crate::error::Error;
 use crate::insight::Insights;
-use crate::model::{Config, Counts, PacketNo, Sink};
+use crate::model::{Config, Counts, Packet, PacketNo, Sink};
 use crate::rules::Judge;
-use crate::source::{Capture, Progress};
+use crate::source::{Capture, Drops, Progress};
 use std::io;
 
 /// How a run went.
@@ -49,7 +49,22 @@ pub fn run_along(
     config: impl Into<Config>,
     sink: &mut dyn Sink,
     trail: Option<&Trail>,
+    watch: impl FnMut(Progress, Counts) -> bool,
+) -> io::Result<Run> {
+    run_each(capture, config, sink, trail, watch, |_, _| Ok(()))
+}
+
+/// As [`run_along`], and shows each packet once all that it caused is on the timeline.
+///
+/// # Errors
+/// What the sink could not write, or `each` says.
+pub fn run_each(
+    capture: &mut Capture,
+    config: impl Into<Config>,
+    sink: &mut dyn Sink,
+    trail: Option<&Trail>,
     mut watch: impl FnMut(Progress, Counts) -> bool,
+    mut each: impl FnMut(&Packet<'_>, Counts) -> io::Result<()>,
 ) -> io::Result<Run> {
     let read = sink.want();
     let (mut judge, mut insights);
@@ -68,9 +83,14 @@ pub fn run_along(
     let mut engine = Engine::new(config, want);
     engine.notes = trail.map(Notes::new);
     let mut errors = Vec::new();
+    let drops = capture.drops();
     loop {
         match capture.next() {
-            Ok(Some(packet)) => engine.packet(packet, sink)?,
+            Ok(Some(packet)) => {
+                dropped(&mut engine, &drops, sink)?;
+                engine.packet(packet, sink)?;
+                each(&packet, engine.counts())?;
+            }
             Ok(None) => break,
             Err(error) => errors.push(error),
         }
@@ -82,6 +102,7 @@ pub fn run_along(
             break;
         }
     }
+    dropped(&mut engine, &drops, sink)?;
     if let Some(trail) = trail {
         trail.gather(capture, &mut engine);
     }
@@ -91,4 +112,12 @@ pub fn run_along(
         errors,
         starts: capture.starts().to_vec(),
     })
+}
+
+/// Tells the engine what the capture says was dropped since it was told last.
+pub(super) fn dropped(engine: &mut Engine, drops: &Drops, sink: &mut dyn Sink) -> io::Result<()> {
+    match drops.get() - engine.counts().dropped {
+        0 => Ok(()),
+        packets => engine.dropped(packets, sink),
+    }
 }

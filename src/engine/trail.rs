@@ -96,6 +96,16 @@ impl Trail {
         })))
     }
 
+    /// A trail of what a spool will hold.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn of_spool(history: &crate::source::History) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            marks: Some(Marks::of_spool(history)),
+            ..Inner::default()
+        })))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,7 +118,11 @@ impl Trail {
 
     /// To be called after every packet.
     pub(super) fn note(&self, capture: &Capture, engine: &mut Engine) {
-        if engine.counts().packets.is_multiple_of(STRIDE) {
+        let new = engine
+            .notes
+            .as_ref()
+            .is_some_and(|notes| !notes.starts.is_empty());
+        if new || engine.counts().packets.is_multiple_of(STRIDE) {
             self.gather(capture, engine);
         }
     }
@@ -121,8 +135,13 @@ impl Trail {
         let mut inner = self.lock();
         inner.starts.append(&mut notes.starts);
         inner.stops.append(&mut notes.stops);
-        if let Some(marks) = &mut inner.marks {
+        let Inner { marks, stops, .. } = &mut *inner;
+        if let Some(marks) = marks {
             marks.note(capture);
+            // Nothing can go on from there any more.
+            if let Some(oldest) = marks.oldest() {
+                stops.retain(|stop| stop.next >= oldest);
+            }
         }
     }
 

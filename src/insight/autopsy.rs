@@ -79,6 +79,9 @@ impl Autopsy {
                 );
                 *dir.of_mut(&mut self.lost) |= hides;
             }
+            (EventKind::Anomaly(anomaly), None) if anomaly.what == What::Dropped => {
+                self.lost = [true; 2];
+            }
             (EventKind::Finding(finding), _) => {
                 let error = finding.verdict == Verdict::Fail && finding.severity == Severity::Error;
                 if error && !finding.side.flip().of(&self.closed) {

@@ -15,4 +15,6 @@ pub struct Counts {
     pub wire_bytes: u64,
     /// Those of packets without a TCP segment, and what IP fragments had around their pieces.
     pub other_bytes: u64,
+    /// Packets that never came: whoever captured says that it dropped so many.
+    pub dropped: u64,
 }

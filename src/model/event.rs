@@ -127,6 +127,8 @@ pub enum What {
     Late,
     /// IP fragments that never made a whole packet.
     Fragment,
+    /// Whoever captured has dropped packets, of whichever connection.
+    Dropped,
 }
 
 impl What {
@@ -145,6 +147,7 @@ impl What {
             Self::Conflict => "conflict",
             Self::Late => "late",
             Self::Fragment => "fragment",
+            Self::Dropped => "dropped",
         }
     }
 }

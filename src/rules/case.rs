@@ -116,7 +116,8 @@ impl Case {
     ) {
         if self.history.session.is_some() {
             for (rule, dir, note, at) in std::mem::take(&mut self.held) {
-                match self.history.side(dir.flip()).lost {
+                let other = dir.flip();
+                match self.history.side(other).lost || self.history.hidden(other) {
                     true => self.undecided(rule, dir, OTHER_LOST),
                     false => self.record(rule, dir, note, at, said),
                 }

@@ -68,6 +68,8 @@ pub struct Side {
     pub hole: bool,
     /// Frames may be missing: where they begin was not known for a while.
     pub lost: bool,
+    /// Packets were dropped, and nothing that came since shows that none of them was of this side.
+    pub doubt: bool,
     pub frames: u64,
     /// The last frame.
     pub last: Option<At>,
@@ -169,6 +171,11 @@ impl History {
             (Some((by, at)), Some(extent)) => by == dir && at.span.start <= extent,
             _ => false,
         }
+    }
+
+    /// What this side sent last may be among the packets that were dropped.
+    pub fn hidden(&self, dir: Dir) -> bool {
+        self.side(dir).doubt && !self.tail_known(dir)
     }
 
     /// Who ended TCP first, and when.

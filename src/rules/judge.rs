@@ -319,6 +319,8 @@ impl Bench<'_> {
                 self.case.history.open(open, self.at);
             }
             (Ws::Frame(frame), Some(dir)) => {
+                // No byte before it is missing: that would have been said.
+                dir.of_mut(&mut self.case.history.sides).doubt = false;
                 let doubt = self.event.trust == Trust::Inferred;
                 self.ask(
                     &table.frame,
@@ -372,6 +374,7 @@ impl Bench<'_> {
         let hole = matches!(anomaly.what, What::Gap | What::Truncated | What::Fragment);
         for dir in dirs {
             let side = dir.of_mut(sides);
+            side.doubt |= anomaly.what == What::Dropped;
             side.lost |= boundary || limit;
             side.hole |= boundary || limit || hole;
         }

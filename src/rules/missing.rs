@@ -1,7 +1,7 @@
 //! What a rule needs and the capture does not have: the one place where verdicts are held back.
 
 use super::history::History;
-use super::{Needs, Rule};
+use super::{GB, Needs, Rule};
 use crate::model::Dir;
 
 pub fn in_heads(holes: &[bool]) -> Option<&'static str> {
@@ -21,7 +21,11 @@ pub fn in_streams(rule: &Rule, dir: Dir, history: &History, doubt: bool) -> Opti
     if doubt || needs.has(Needs::NO_GAP) && history.side(dir).lost {
         return Some(LOST);
     }
-    (needs.has(Needs::BOTH) && history.side(dir.flip()).lost).then_some(OTHER_LOST)
+    let other = dir.flip();
+    // What may still show itself is judged at the end.
+    let hidden = !needs.has(GB) && history.hidden(other);
+    let lost = history.side(other).lost || hidden;
+    (needs.has(Needs::BOTH) && lost).then_some(OTHER_LOST)
 }
 
 /// What a rule about a whole session needs and the capture does not have.
@@ -31,7 +35,9 @@ pub fn at_end(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str> 
     let tail = |dir| !needs.has(Needs::END) || history.tail_known(dir);
     in_streams(rule, dir, history, false).or(match () {
         () if !ended => Some(NO_END),
+        () if needs.has(Needs::NO_GAP) && history.hidden(dir) => Some(DROPPED),
         () if needs.has(Needs::NO_GAP) && !tail(dir) => Some(TAIL),
+        () if needs.has(Needs::BOTH) && history.hidden(dir.flip()) => Some(OTHER_LOST),
         () if needs.has(Needs::BOTH) && !tail(dir.flip()) => Some(OTHER_TAIL),
         () => None,
     })
@@ -44,6 +50,7 @@ pub fn deflates(history: &History) -> bool {
 
 pub const LOST: &str = "the capture lost bytes of this direction";
 pub const OTHER_LOST: &str = "the capture lost bytes of the other direction";
+const DROPPED: &str = "packets were dropped, and what this side sent last may be among them";
 const NO_HANDSHAKE: &str = "the opening handshake was not captured";
 const TAIL: &str = "a reset leaves open what this side had sent last";
 const OTHER_TAIL: &str = "a reset leaves open what the other side had sent last";

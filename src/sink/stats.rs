@@ -425,6 +425,9 @@ impl<W: Write> Stats<W> {
         line.number("frames", c2s.frames + s2c.frames);
         line.number("payload_bytes", c2s.payload_bytes + s2c.payload_bytes);
         line.number("undecodable_packets", counts.undecodable);
+        if counts.dropped > 0 {
+            line.number("dropped_packets", counts.dropped);
+        }
         if !self.format.totals_only {
             line.number("wire_bytes", counts.wire_bytes);
             line.number("other_bytes", counts.other_bytes);
@@ -454,6 +457,7 @@ impl<W: Write> Stats<W> {
             undecodable,
             wire_bytes,
             other_bytes,
+            dropped,
         } = counts;
         writeln!(
             self.into,
@@ -467,6 +471,13 @@ impl<W: Write> Stats<W> {
                 self.into,
                 "{} could not be decoded",
                 Count(undecodable, "packet")
+            )?;
+        }
+        if dropped > 0 {
+            let dropped = Count(dropped, "packet");
+            writeln!(
+                self.into,
+                "{dropped} more came too fast and were dropped: the capture does not have them"
             )?;
         }
         for dir in Dir::BOTH {

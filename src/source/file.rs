@@ -1,7 +1,7 @@
 //! Captures from files and streams, packet by packet.
 
 use super::look;
-use super::notes::{Interface, Notes, Secrets};
+use super::notes::{Drops, Interface, Notes, Secrets};
 use super::pcap::{self, Pcap};
 use super::pcapng::{self, Pcapng};
 use super::unpack::{self, Packing};
@@ -35,6 +35,9 @@ pub struct Capture {
     /// Options of the packet that was read last, and their byte order.
     options: (u32, u32, bool),
     read: Arc<AtomicU64>,
+    /// Where packets of a stream can be read again.
+    #[cfg(unix)]
+    pub(super) history: Option<super::History>,
     #[cfg(feature = "live")]
     filter: Option<super::Filter>,
 }
@@ -110,6 +113,16 @@ impl Capture {
         Self::new([input].into(), Some(Box::new(reader)))
     }
 
+    /// Reads from a spool, whose packets can be read again.
+    #[cfg(unix)]
+    pub fn from_spool(name: impl Into<String>, reader: super::SpoolReader) -> Self {
+        let history = Some(reader.history());
+        Self {
+            history,
+            ..Self::from_reader(name, reader)
+        }
+    }
+
     pub(super) fn new(inputs: Arc<[Input]>, stream: Option<Box<dyn Read + Send>>) -> Self {
         Self {
             inputs,
@@ -121,9 +134,17 @@ impl Capture {
             notes: Notes::default(),
             options: (0, 0, false),
             read: Arc::default(),
+            #[cfg(unix)]
+            history: None,
             #[cfg(feature = "live")]
             filter: None,
         }
+    }
+
+    /// The same, with its packets numbered from here on.
+    #[cfg(unix)]
+    pub(super) fn numbered(self, no: PacketNo) -> Self {
+        Self { no, ..self }
     }
 
     /// From here on lends only packets that pass; the others are counted, so numbers stay as they are.
@@ -221,6 +242,12 @@ impl Capture {
     #[must_use]
     pub fn secrets(&self) -> &[Secrets] {
         &self.notes.secrets
+    }
+
+    /// How many packets were dropped before they could be captured, as interface statistics tell.
+    #[must_use]
+    pub fn drops(&self) -> Drops {
+        self.notes.drops.clone()
     }
 
     /// How far the reading has come.

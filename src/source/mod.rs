@@ -13,12 +13,17 @@
 #[cfg(feature = "live")]
 mod bpf;
 mod clock;
+#[cfg(all(feature = "live", unix))]
+mod device;
 mod file;
 mod look;
 mod notes;
 mod pcap;
 mod pcapng;
 mod reread;
+mod rotate;
+#[cfg(unix)]
+mod spool;
 mod unpack;
 mod window;
 mod write;
@@ -28,9 +33,14 @@ mod tests;
 
 #[cfg(feature = "live")]
 pub use bpf::Filter;
+#[cfg(all(feature = "live", unix))]
+pub use device::{Device, Sniffer};
 pub use file::{Capture, Progress};
-pub use notes::{Interface, Secrets};
+pub use notes::{Drops, Interface, Secrets};
 pub use reread::{Mark, Marks};
+pub use rotate::{Rotation, Turn};
+#[cfg(unix)]
+pub use spool::{History, Spool, SpoolReader};
 pub use write::{ByteOrder, PcapWriter, PcapngWriter, Resolution};
 
 /// Bytes that one block or record may have.

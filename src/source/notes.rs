@@ -1,6 +1,8 @@
 //! What captures tell beside their packets.
 
 use crate::model::{Link, PacketNo};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// An interface that a capture describes; a pcap file has one without a name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,14 +34,42 @@ pub struct Secrets {
     pub data: Vec<u8>,
 }
 
+/// How many packets whoever captured has dropped, as far as the capture tells by now.
+///
+/// A handle: it can be asked while a packet is lent.
+#[derive(Clone, Debug, Default)]
+pub struct Drops(Arc<AtomicU64>);
+
+impl Drops {
+    /// All of them so far; what was dropped before a packet is counted when that packet is lent.
+    #[must_use]
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, packets: u64) {
+        self.0.fetch_add(packets, Ordering::Relaxed);
+    }
+}
+
 /// What a capture tells beside its packets.
 #[derive(Default)]
 pub(super) struct Notes {
+    pub drops: Drops,
     pub interfaces: Vec<Interface>,
     pub comments: Vec<String>,
     pub secrets: Vec<Secrets>,
     /// Bytes held by them.
     held: usize,
+}
+
+impl Interface {
+    /// Packets dropped by whomever.
+    pub(super) fn lost(&self) -> u64 {
+        let [by_it, by_os] = [self.dropped, self.dropped_by_os].map(Option::unwrap_or_default);
+        by_it.saturating_add(by_os)
+    }
 }
 
 impl Notes {

@@ -293,6 +293,7 @@ impl Pcapng {
                     .noted_from
                     .and_then(|from| notes.interfaces.get_mut(from + isb.if_id as usize));
                 if let Some(noted) = noted {
+                    let before = noted.lost();
                     // By hand: `pcap-parser` reads these as little-endian whatever the section says.
                     for option in &isb.options {
                         let count = option.as_bytes().ok().and_then(|value| self.count(value));
@@ -303,6 +304,7 @@ impl Pcapng {
                             _ => {}
                         }
                     }
+                    notes.drops.add(noted.lost().saturating_sub(before));
                 }
             }
             Block::DecryptionSecrets(secrets) => {

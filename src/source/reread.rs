@@ -38,8 +38,10 @@ impl Mark {
 /// assert_eq!(again.next()?.unwrap().no.get(), 4711);
 /// # Ok::<(), wscope::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Marks {
+    #[cfg(unix)]
+    spool: Option<super::History>,
     inputs: Arc<[Input]>,
     every: u64,
     marks: Vec<Mark>,
@@ -51,15 +53,30 @@ impl Marks {
     /// None where any input is a stream or compressed: such a capture cannot be read again.
     #[must_use]
     pub fn new(capture: &Capture, every: u64) -> Option<Self> {
-        capture
-            .inputs
-            .iter()
-            .all(|input| input.plain)
-            .then(|| Self {
-                inputs: Arc::clone(&capture.inputs),
-                every: every.max(1),
-                marks: Vec::new(),
-            })
+        #[cfg(unix)]
+        let in_spool = capture.history.is_some();
+        #[cfg(not(unix))]
+        let in_spool = false;
+        let plain = capture.inputs.iter().all(|input| input.plain);
+        (plain || in_spool).then(|| Self {
+            #[cfg(unix)]
+            spool: capture.history.clone(),
+            inputs: Arc::clone(&capture.inputs),
+            every: every.max(1),
+            marks: Vec::new(),
+        })
+    }
+
+    /// The same for what a spool holds.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn of_spool(history: &super::History) -> Self {
+        Self {
+            spool: Some(history.clone()),
+            inputs: Arc::default(),
+            every: 1,
+            marks: Vec::new(),
+        }
     }
 
     /// Leaves a mark if it is time for one. To be called after each packet of the same capture.
@@ -68,6 +85,15 @@ impl Marks {
         if capture.no.get().is_multiple_of(self.every) {
             self.marks.extend(capture.mark());
         }
+    }
+
+    /// The first packet that can still be read, where some cannot: a spool forgets.
+    #[must_use]
+    pub fn oldest(&self) -> Option<PacketNo> {
+        #[cfg(unix)]
+        return self.spool.as_ref().map(super::History::oldest);
+        #[cfg(not(unix))]
+        None
     }
 
     /// The marks, in order.
@@ -83,6 +109,10 @@ impl Marks {
     /// # Errors
     /// As [`Capture::next`], where a file has changed or gone since.
     pub fn seek(&self, no: PacketNo) -> Result<Capture, Error> {
+        #[cfg(unix)]
+        if let Some(spool) = &self.spool {
+            return spool.seek(no);
+        }
         let after = self.marks.partition_point(|mark| mark.no <= no);
         let mut capture = Capture::new(Arc::clone(&self.inputs), None);
         if let Some(mark) = after.checked_sub(1).and_then(|last| self.marks.get(last)) {

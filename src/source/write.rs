@@ -1,6 +1,7 @@
 //! Writing captures: pcapng with comments, and plain old pcap.
 
-use crate::model::{Link, Packet};
+use super::Interface;
+use crate::model::{Link, Packet, Timestamp};
 use std::io::{self, Write};
 
 /// In which order a number's bytes are written.
@@ -88,7 +89,7 @@ impl<W: Write> PcapngWriter<W> {
     pub fn commented(&mut self, packet: &Packet<'_>, comment: Option<&str>) -> io::Result<()> {
         let interface = match self.links.iter().position(|&link| link == packet.link) {
             Some(interface) => interface,
-            None => self.interface(packet.link)?,
+            None => self.interface(packet.link, None, 0)?,
         };
         let units = u64::try_from(packet.time.0 / self.resolution.nanos())
             .ok()
@@ -104,6 +105,71 @@ impl<W: Write> PcapngWriter<W> {
         self.padded(packet.data);
         self.comment(comment)?;
         self.end()
+    }
+
+    /// Describes an interface: packets of its link type are its packets from now on.
+    ///
+    /// # Errors
+    /// Writing failed, or the name has more than 65,535 bytes.
+    pub fn describe(&mut self, interface: &Interface) -> io::Result<()> {
+        self.interface(interface.link, interface.name.as_deref(), interface.snaplen)?;
+        Ok(())
+    }
+
+    /// Writes what the interface of this link type counted until now: packets received and dropped
+    /// since this section began. Without an interface of the type there is nothing to write it for.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn statistics(&mut self, interface: &Interface, now: Timestamp) -> io::Result<()> {
+        let Some(id) = self.links.iter().position(|&link| link == interface.link) else {
+            return Ok(());
+        };
+        let units = (now.0 / self.resolution.nanos()).max(0) as u64;
+        self.begin(STATISTICS);
+        self.word(id as u32);
+        self.word((units >> 32) as u32);
+        self.word(units as u32);
+        let counts = [
+            (ISB_IFRECV, interface.received),
+            (ISB_IFDROP, interface.dropped),
+            (ISB_OSDROP, interface.dropped_by_os),
+        ];
+        for (code, count) in counts {
+            if let Some(count) = count {
+                self.half(code);
+                self.half(8);
+                // Two words, the way the whole number would lie in this byte order.
+                let (high, low) = ((count >> 32) as u32, count as u32);
+                let [first, second] = match self.order {
+                    ByteOrder::Little => [low, high],
+                    ByteOrder::Big => [high, low],
+                };
+                self.word(first);
+                self.word(second);
+            }
+        }
+        self.word(0); // end of options
+        self.end()
+    }
+
+    /// Whether packets of this link type have an interface.
+    #[must_use]
+    pub fn knows(&self, link: Link) -> bool {
+        self.links.contains(&link)
+    }
+
+    /// What it writes into.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.into
+    }
+
+    /// Hands on what the writer behind has gathered.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.into.flush()
     }
 
     /// Writes secrets for decryption, such as a TLS key log (kind `0x544c534b`).
@@ -143,15 +209,23 @@ impl<W: Write> PcapngWriter<W> {
         Ok(self.into)
     }
 
-    fn interface(&mut self, link: Link) -> io::Result<usize> {
+    fn interface(&mut self, link: Link, name: Option<&str>, snaplen: u32) -> io::Result<usize> {
         self.begin(INTERFACE);
         self.half(link.0);
         self.half(0);
-        self.word(0); // no snap length
+        self.word(snaplen);
+        if let Some(name) = name {
+            let len = u16::try_from(name.len()).map_err(|_| too_long())?;
+            self.half(IF_NAME);
+            self.half(len);
+            self.padded(name.as_bytes());
+        }
         if self.resolution == Resolution::Nanos {
             self.half(IF_TSRESOL);
             self.half(1);
             self.padded(&[9]);
+        }
+        if name.is_some() || self.resolution == Resolution::Nanos {
             self.word(0); // end of options
         }
         self.end()?;
@@ -304,9 +378,14 @@ fn invalid(why: &'static str) -> io::Error {
 const SNAPLEN: u32 = 262_144;
 
 const COMMENT: u16 = 1;
+const IF_NAME: u16 = 2;
 const IF_TSRESOL: u16 = 9;
+const ISB_IFRECV: u16 = 4;
+const ISB_IFDROP: u16 = 5;
+const ISB_OSDROP: u16 = 7;
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
+const STATISTICS: u32 = 5;
 const ENHANCED: u32 = 6;
 const SECRETS: u32 = 10;

@@ -138,6 +138,11 @@ impl<V> Table<V> {
             .map(|slot| slot.value)
     }
 
+    /// All connections, in the order of their slots.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.slots.iter_mut().flatten().map(|slot| &mut slot.value)
+    }
+
     /// How many connections there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use wscope::engine::Replay;
 use wscope::model::{ConnId, Counts, Event, EventId, Timestamp};
 use wscope::sink::{Index, Level, Line, Track};
+#[cfg(unix)]
+use wscope::source::History;
 use wscope::source::Progress;
 
 /// A part of the screen that keys can be in.
@@ -79,6 +81,9 @@ pub struct App {
     pub size: Size,
     pub index: Index,
     pub load: Load,
+    /// What is shown is captured now.
+    #[cfg(unix)]
+    pub live: Option<Live>,
     /// When the capture began.
     pub start: Option<Timestamp>,
     pub focus: Pane,
@@ -129,6 +134,38 @@ pub struct Load {
     pub errors: Vec<wscope::Error>,
 }
 
+/// A capture that is being made.
+#[cfg(unix)]
+#[derive(Debug)]
+pub struct Live {
+    history: History,
+    pub paused: bool,
+}
+
+#[cfg(unix)]
+impl Live {
+    pub fn new(history: History) -> Self {
+        let paused = false;
+        Self { history, paused }
+    }
+
+    /// Stands still, or goes on; what comes meanwhile is kept in the spool.
+    pub fn pause(&mut self) {
+        self.paused = !self.paused;
+        self.history.pause(self.paused);
+    }
+
+    /// Bytes that the spool holds.
+    pub fn held(&self) -> u64 {
+        self.history.bytes()
+    }
+
+    /// The first packet that can still be looked at.
+    pub fn oldest(&self) -> u64 {
+        self.history.oldest().get()
+    }
+}
+
 impl App {
     pub fn new(name: String, theme: Theme, size: Size) -> Self {
         Self {
@@ -138,6 +175,8 @@ impl App {
             size,
             index: Index::default(),
             load: Load::default(),
+            #[cfg(unix)]
+            live: None,
             start: None,
             focus: Pane::Timeline,
             zoomed: false,

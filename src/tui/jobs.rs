@@ -5,10 +5,14 @@ use super::export;
 use super::msg::{Batch, Job, Lens, Msg};
 use super::sift::Needle;
 use crate::cli::args::Captures;
+#[cfg(unix)]
+use crate::cli::live::Live;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender, SyncSender};
+#[cfg(unix)]
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 use wscope::engine::{self, Replay, Trail};
@@ -18,6 +22,8 @@ use wscope::model::{
 };
 use wscope::sink::{Index, preview};
 use wscope::source::Capture;
+#[cfg(unix)]
+use wscope::source::{Progress, SpoolReader};
 
 /// Messages that may wait; whoever has more waits too.
 pub const QUEUE: usize = 32;
@@ -63,6 +69,77 @@ pub fn load(mut capture: Capture, source: Source, queue: SyncSender<Msg>) {
         let _ = sink.send();
         let _ = queue.send(Msg::Loaded(run.errors));
     });
+}
+
+/// Reads a live capture until it ends, whatever ends it; `live` then says what went wrong.
+#[cfg(unix)]
+pub fn watch(mut live: Live, mut reader: SpoolReader, source: Source, queue: SyncSender<Msg>) {
+    thread::spawn(move || {
+        let _alarm = Alarm(queue.clone());
+        let batches = Shared(Arc::new(Mutex::new(Batches {
+            batch: Batch::default(),
+            sent: Instant::now(),
+            queue: queue.clone(),
+            lens: source.lens,
+            start: None,
+        })));
+        // What came is shown before more is waited for.
+        let waiting = Shared(Arc::clone(&batches.0));
+        reader.on_idle(move || waiting.flush());
+        let mut capture = Capture::from_spool(live.name.clone(), reader);
+        let mut notes = live.notes();
+        let mut sink = notes.listen(Shared(Arc::clone(&batches.0)));
+        live.begin();
+        let progress = Progress {
+            bytes: 0,
+            total: None,
+        };
+        let run = engine::run_each(
+            &mut capture,
+            source.captures.config(),
+            &mut sink,
+            Some(&source.trail),
+            |_, _| true,
+            |packet, counts| {
+                batches.lock().batch.progress = Some((progress, counts));
+                notes.packet(packet)
+            },
+        );
+        batches.flush();
+        let mut errors = run.map(|run| run.errors).unwrap_or_default();
+        errors.extend(live.end());
+        let _ = queue.send(Msg::Loaded(errors));
+    });
+}
+
+/// Batches that another thread can send, too.
+#[cfg(unix)]
+struct Shared(Arc<Mutex<Batches>>);
+
+#[cfg(unix)]
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Batches> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends what there is; that nobody listens is noticed elsewhere.
+    fn flush(&self) {
+        let mut batches = self.lock();
+        if !batches.batch.is_empty() {
+            let _ = batches.send();
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Sink for Shared {
+    fn want(&self) -> Want {
+        self.lock().want()
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        self.lock().event(event, flow, loan)
+    }
 }
 
 /// Gathers events, so that the screen is not asked for each.
@@ -217,6 +294,9 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
             texts: previews(source, (conn, &flow), (from, to), fresh),
         },
         Job::Compare { old, new } => Msg::Compared(compare::compare(&old, &new)),
+        Job::Save { .. } | Job::Keep { .. } | Job::Export { .. } if source.captures.is_live() => {
+            Msg::Said(Err(CONFINED.into()))
+        }
         Job::Save { path, bytes } => Msg::Said(export::save(&path, &bytes)),
         Job::Keep { path, text } => match export::replace(&path, text.as_bytes()) {
             Ok(()) => return,
@@ -228,6 +308,10 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
     };
     send(answer);
 }
+
+/// Why nothing is saved while it is captured.
+const CONFINED: &str =
+    "a live capture may write no files but those of -w: it has given up the right";
 
 /// Derives the bytes of an event again: from the nearest stop, else from the beginning.
 fn replay(

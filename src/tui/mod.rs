@@ -25,6 +25,8 @@ mod view;
 mod wire;
 
 use crate::cli::args::Captures;
+#[cfg(unix)]
+use crate::cli::live::Live;
 use anyhow::{Context as _, Result};
 use app::App;
 use base64::Engine as _;
@@ -42,6 +44,8 @@ use std::time::{Duration, Instant};
 pub use theme::{Palette, Theme};
 use wscope::engine::Trail;
 use wscope::model::EventId;
+#[cfg(unix)]
+use wscope::source::SpoolReader;
 
 /// Between two pictures; what comes meanwhile is shown together.
 const PICTURE: Duration = Duration::from_millis(33);
@@ -93,6 +97,64 @@ pub fn run(captures: &Captures, opening: Opening) -> Result<Vec<wscope::Error>> 
     turn(&mut app, &mut screen, &messages, (&workers, &source))?;
     Ok(app.load.errors)
 }
+
+/// Shows a live capture until someone quits, or until the terminal is gone; answers with what went wrong.
+#[cfg(unix)]
+pub fn run_live(
+    (live, reader): (Live, SpoolReader),
+    captures: &Captures,
+    opening: Opening,
+) -> Result<Vec<wscope::Error>> {
+    let history = live.history.clone();
+    let mut captures = captures.clone();
+    captures.spool = Some(history.clone());
+    let source = Source {
+        trail: Trail::of_spool(&history),
+        captures,
+        lens: msg::Lens::default(),
+    };
+    let (queue, messages) = mpsc::sync_channel(jobs::QUEUE);
+    jobs::watch_signals(queue.clone()).context("cannot watch for signals")?;
+    let workers = Workers::new(&source, &queue);
+    let mut screen = Screen::open().context("cannot use this terminal")?;
+    let size = screen.terminal.size()?;
+    let mut app = App::new(live.name.clone(), opening.theme, size);
+    app.live = Some(app::Live::new(history.clone()));
+    app.index = wscope::sink::Index::with_limit(ROWS);
+    let mut first = Vec::new();
+    if let Some(filter) = &source.captures.display {
+        update::filter(&mut app, &filter.to_string(), &mut first);
+    }
+    for job in first {
+        start(job, &workers, &source);
+    }
+    jobs::listen(queue.clone());
+    jobs::watch(live, reader, source.clone(), queue);
+    let shown = turn(&mut app, &mut screen, &messages, (&workers, &source));
+    drop(screen);
+    // What was captured by now is still written.
+    history.abandon();
+    let since = Instant::now();
+    while !app.load.done
+        && let Some(rest) = LAST.checked_sub(since.elapsed())
+        && let Ok(msg) = messages.recv_timeout(rest)
+    {
+        if let Msg::Loaded(errors) = msg {
+            app.load.errors = errors;
+            break;
+        }
+    }
+    shown?;
+    Ok(app.load.errors)
+}
+
+/// Bytes of rows that a live screen keeps.
+#[cfg(unix)]
+const ROWS: usize = 256 << 20;
+
+/// How long files may take to be written to their end.
+#[cfg(unix)]
+const LAST: Duration = Duration::from_secs(5);
 
 /// What the title calls the captures.
 fn name(files: &[PathBuf]) -> String {

@@ -65,6 +65,12 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Whether there is nothing to tell.
+    #[cfg(unix)]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.progress.is_none()
+    }
+
     /// Adds an event.
     pub fn push(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) {
         let before = self.previews.len();

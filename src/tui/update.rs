@@ -34,7 +34,14 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
         Msg::Input(Input::Mouse(mouse)) => click(app, mouse),
         Msg::Input(Input::Resize(width, height)) => app.size = Size { width, height },
         Msg::Input(_) => {}
-        Msg::Batch(batch) => take(app, batch),
+        Msg::Batch(batch) => {
+            let follow = follows(app);
+            take(app, batch);
+            if follow {
+                settle::show(app);
+                app.timeline.step(isize::MAX);
+            }
+        }
         Msg::Loaded(errors) => {
             app.load.done = true;
             app.load.errors = errors;
@@ -80,6 +87,14 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
         settle::keep_in_sight(app);
     }
     jobs
+}
+
+/// Whether the last line is selected and more may come: then the selection goes with them.
+fn follows(app: &App) -> bool {
+    #[cfg(unix)]
+    return app.live.is_some() && app.together.is_none() && app.timeline.is_at_end();
+    #[cfg(not(unix))]
+    return false;
 }
 
 fn take(app: &mut App, batch: Batch) {

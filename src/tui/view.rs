@@ -12,6 +12,8 @@
 //! └────────────────────────────────────────────────────────────┘
 //! ```
 
+#[cfg(unix)]
+use super::app::Live;
 use super::app::{App, Over, Pane};
 use super::canvas::{count, put, put_right, size, span, wrap};
 use super::keys::KEYS;
@@ -240,7 +242,30 @@ fn title(app: &App, area: Rect, buf: &mut Buffer) {
     put(buf, (area.x, area.y), start.saturating_sub(1), &name, style);
 }
 
+/// What is captured, and what is not.
+#[cfg(unix)]
+fn live_progress(app: &App, live: &Live) -> String {
+    let mut text = count(app.packets(), "packet");
+    let dropped = app.load.progress.map_or(0, |(_, counts)| counts.dropped);
+    if dropped > 0 {
+        text += &format!(", {dropped} DROPPED");
+    }
+    text += &match live.oldest() {
+        1 => format!(", {} kept", size(live.held())),
+        oldest => format!(", {} kept from {oldest} on", size(live.held())),
+    };
+    match (app.load.done, live.paused) {
+        (true, _) => text + ", ended",
+        (false, true) => text + ", PAUSED (P goes on)",
+        (false, false) => "live, ".to_owned() + &text,
+    }
+}
+
 fn progress(app: &App) -> String {
+    #[cfg(unix)]
+    if let Some(live) = &app.live {
+        return live_progress(app, live);
+    }
     let packets = count(app.packets(), "packet");
     if app.load.done {
         let last = app.index.tracks().iter().map(|track| track.last).max();

@@ -36,7 +36,13 @@ pub struct Index {
     events: u64,
     /// Bytes of previews that there still is room for.
     room: usize,
+    /// Bytes that all rows may take, and take now.
+    limit: usize,
+    held: usize,
 }
+
+/// Bytes of a row.
+const ROW: usize = 40;
 
 /// Bytes of previews that are kept.
 const PREVIEWS: usize = 48 << 20;
@@ -48,11 +54,24 @@ impl Default for Index {
             by_conn: HashMap::new(),
             events: 0,
             room: PREVIEWS,
+            limit: usize::MAX,
+            held: 0,
         }
     }
 }
 
 impl Index {
+    /// An index that keeps at most about so many bytes of rows and previews: then it forgets the
+    /// oldest rows, of connections that have ended first ([`Track::forgotten`]). What a connection
+    /// was stays known: some 300 bytes each.
+    #[must_use]
+    pub fn with_limit(bytes: usize) -> Self {
+        Self {
+            limit: bytes,
+            ..Self::default()
+        }
+    }
+
     /// Takes an event, and the [`preview`] of its payload.
     pub fn take(&mut self, event: Event, flow: &Flow, preview: &str) {
         let next = self.tracks.len();
@@ -64,7 +83,44 @@ impl Index {
         let size = preview.len() + size_of::<u32>();
         let keep = self.room >= size;
         self.room = self.room.saturating_sub(size);
+        let rare = !matches!(event.kind, EventKind::Ws(Ws::Frame(_) | Ws::Message(_)));
+        self.held += ROW + if rare { size_of::<Event>() } else { 0 } + if keep { size } else { 0 };
         self.tracks[at].take(event, flow, preview, keep);
+        if self.held > self.limit {
+            self.forget();
+        }
+    }
+
+    /// Forgets an eighth.
+    fn forget(&mut self) {
+        let (mut previews, mut all) = (0, 0);
+        let enough = self.limit / 8;
+        let mut gone = |track: &mut Track, rows| {
+            let freed = track.forget(rows);
+            previews += freed.0;
+            all += freed.1;
+            all
+        };
+        let ended = self
+            .tracks
+            .iter_mut()
+            .filter(|track| !track.ending.is_open());
+        let mut freed = 0;
+        for track in ended.filter(|track| track.rows() > 0) {
+            freed = gone(track, usize::MAX);
+            if freed >= enough {
+                break;
+            }
+        }
+        while freed < enough
+            && let Some(track) = self.tracks.iter_mut().max_by_key(|track| track.rows())
+            && track.rows() > 0
+        {
+            freed = gone(track, track.rows().div_ceil(2));
+        }
+        self.room += previews;
+        // What is held is counted generously; what is left is known.
+        self.held = self.tracks.iter().map(Track::held).sum();
     }
 
     /// Where a connection is among the tracks.

@@ -146,3 +146,30 @@ fn previews_belong_to_their_messages() {
         .collect();
     assert_eq!(texts, ["", "one", "", "two"]);
 }
+
+#[test]
+fn beyond_its_limit_an_index_forgets_the_oldest_rows_and_says_how_many() {
+    let mut index = Index::with_limit(100_000);
+    let flow = flow();
+    for at in 10..10_010 {
+        index.take(event(at, 0, frame(true)), &flow, "");
+        index.take(event(at, 1, message(1, 9)), &flow, "0123456789");
+    }
+    let [track] = index.tracks() else {
+        panic!("one connection")
+    };
+    assert!(track.size() < 150_000, "{}", track.size());
+    assert!(track.forgotten() > 5_000, "{}", track.forgotten());
+    // What is left is what it was, has the numbers it had, and ends where it ended.
+    let lines: Vec<_> = track.lines(Line::FIRST, Level::Messages).collect();
+    assert!(lines.len() > 200, "{}", lines.len());
+    for (line, at) in lines.iter().rev().zip((10..10_010).rev()) {
+        let id = track.id(*line).unwrap();
+        assert_eq!((id.at.get(), id.nth), (at, 1));
+        assert_eq!(track.preview(*line), Some("0123456789"));
+        assert_eq!(track.event(*line).unwrap().id, id);
+        assert_eq!(track.find(id), Some(*line));
+    }
+    assert_eq!(track.event(Line::FIRST), None);
+    assert_eq!(track.messages.iter().sum::<u64>(), 10_000);
+}

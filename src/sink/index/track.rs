@@ -30,6 +30,8 @@ pub struct Track {
     /// The session that packed rows are of.
     session: SessionId,
     rows: Vec<Row>,
+    /// Rows before these that were forgotten, and events of them that were kept whole.
+    gone: (usize, usize),
     kept: Vec<Event>,
     texts: String,
     /// Where the text of each row ends; shorter than the rows once previews are not kept any more.
@@ -83,6 +85,7 @@ impl Track {
             ending: Ending::default(),
             session: SessionId::default(),
             rows: Vec::new(),
+            gone: (0, 0),
             kept: Vec::new(),
             texts: String::new(),
             text_ends: Vec::new(),
@@ -102,7 +105,7 @@ impl Track {
             .last_mut()
             .is_some_and(|row| row.join(&event, self.session));
         if !joined {
-            let row = Row::new(&event, self.session, self.kept.len() as u32);
+            let row = Row::new(&event, self.session, (self.gone.1 + self.kept.len()) as u32);
             if row.tag() == Tag::Kept {
                 push(&mut self.kept, event);
             }
@@ -128,23 +131,78 @@ impl Track {
             self.rows.last(),
             Some(row) if row.tag() == Tag::Frame
         );
-        Line(self.rows.len() as u32 * 2 - u32::from(open))
+        Line((self.gone.0 + self.rows.len()) as u32 * 2 - u32::from(open))
     }
 
     /// The lines from here on that are seen at a level.
     pub fn lines(&self, from: Line, level: Level) -> impl Iterator<Item = Line> + '_ {
-        (from.0..self.end().0)
+        let first = self.gone.0 as u32 * 2;
+        (from.0.max(first)..self.end().0)
             .map(Line)
             .filter(move |&line| self.level(line).is_some_and(|it| it <= level))
     }
 
+    fn row(&self, line: Line) -> Option<&Row> {
+        self.rows.get(line.row().checked_sub(self.gone.0)?)
+    }
+
+    fn rare_of(&self, row: &Row) -> Option<&Event> {
+        self.kept.get(row.kept().checked_sub(self.gone.1)?)
+    }
+
+    /// How many rows at its beginning were forgotten for lack of room.
+    #[must_use]
+    pub fn forgotten(&self) -> usize {
+        self.gone.0
+    }
+
+    /// Bytes of its rows and previews.
+    pub(super) fn held(&self) -> usize {
+        self.rows.len() * size_of::<Row>()
+            + self.kept.len() * size_of::<Event>()
+            + self.texts.len()
+            + self.text_ends.len() * size_of::<u32>()
+    }
+
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Forgets its oldest rows; answers with the bytes that this set free, of previews and of all.
+    pub(super) fn forget(&mut self, rows: usize) -> (usize, usize) {
+        let rows = rows.min(self.rows.len());
+        let kept = self.rows[..rows]
+            .iter()
+            .filter(|row| row.tag() == Tag::Kept)
+            .count();
+        self.rows.drain(..rows);
+        self.rows.shrink_to_fit();
+        self.kept.drain(..kept);
+        self.kept.shrink_to_fit();
+        self.gone.0 += rows;
+        self.gone.1 += kept;
+        let had = rows.min(self.text_ends.len());
+        let cut = had.checked_sub(1).map_or(0, |last| self.text_ends[last]);
+        self.texts.drain(..cut as usize);
+        self.texts.shrink_to_fit();
+        self.text_ends.drain(..had);
+        self.text_ends.shrink_to_fit();
+        for end in &mut self.text_ends {
+            *end -= cut;
+        }
+        let previews = cut as usize + had * size_of::<u32>();
+        let all = rows * size_of::<Row>() + kept * size_of::<Event>() + previews;
+        (previews, all)
+    }
+
     /// The level of a line, none where there is no such line.
     fn level(&self, line: Line) -> Option<Level> {
-        let row = self.rows.get(line.row())?;
+        let row = self.row(line)?;
         match (row.tag(), line.is_second()) {
             (Tag::Frame | Tag::Single, false) => Some(Level::Frames),
             (Tag::Message | Tag::Single, true) => Some(Level::Messages),
-            (Tag::Kept, true) => Some(level(&self.kept.get(row.kept())?.kind)),
+            (Tag::Kept, true) => Some(level(&self.rare_of(row)?.kind)),
             (Tag::Frame, true) | (Tag::Message | Tag::Kept, false) => None,
         }
     }
@@ -152,15 +210,15 @@ impl Track {
     /// When the event of a line came.
     #[must_use]
     pub fn time(&self, line: Line) -> Timestamp {
-        self.rows.get(line.row()).map_or(self.last, |row| row.time)
+        self.row(line).map_or(self.last, |row| row.time)
     }
 
     /// The event of a line.
     #[must_use]
     pub fn event(&self, line: Line) -> Option<Event> {
-        let row = self.rows.get(line.row())?;
+        let row = self.row(line)?;
         match row.tag() {
-            Tag::Kept => self.kept.get(row.kept()).cloned(),
+            Tag::Kept => self.rare_of(row).cloned(),
             Tag::Frame | Tag::Single | Tag::Message => {
                 row.event(self.conn, self.session, line.is_second())
             }
@@ -170,9 +228,9 @@ impl Track {
     /// The name of a line's event.
     #[must_use]
     pub fn id(&self, line: Line) -> Option<EventId> {
-        let row = self.rows.get(line.row())?;
+        let row = self.row(line)?;
         match row.tag() {
-            Tag::Kept => Some(self.kept.get(row.kept())?.id),
+            Tag::Kept => Some(self.rare_of(row)?.id),
             Tag::Frame | Tag::Single | Tag::Message => Some(row.id(line.is_second())),
         }
     }
@@ -180,9 +238,10 @@ impl Track {
     /// The line of an event; where it is not among them, the one before it.
     #[must_use]
     pub fn find(&self, id: EventId) -> Option<Line> {
+        let before = self.gone.0;
         let first = |row: usize| match self.rows.get(row).map(Row::tag) {
-            Some(Tag::Frame | Tag::Single) => Line(row as u32 * 2),
-            _ => Line(row as u32 * 2 + 1),
+            Some(Tag::Frame | Tag::Single) => Line((before + row) as u32 * 2),
+            _ => Line((before + row) as u32 * 2 + 1),
         };
         let mut range = 0..self.rows.len();
         while range.start < range.end {
@@ -194,7 +253,7 @@ impl Track {
             }
         }
         let row = range.start.checked_sub(1)?;
-        let second = Line(row as u32 * 2 + 1);
+        let second = Line((before + row) as u32 * 2 + 1);
         let single = self.rows.get(row)?.tag() == Tag::Single;
         Some(if single && self.id(second) == Some(id) {
             second
@@ -220,7 +279,7 @@ impl Track {
         if !line.is_second() {
             return Some("");
         }
-        let row = line.row();
+        let row = line.row().checked_sub(self.gone.0)?;
         let end = *self.text_ends.get(row)? as usize;
         let start = row
             .checked_sub(1)

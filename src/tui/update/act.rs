@@ -46,6 +46,7 @@ pub fn act(app: &mut App, action: Action, jobs: &mut Vec<Job>) {
             let level = level(app.timeline.level, action);
             change_track(app, |app| app.timeline.level = level);
         }
+        Action::Pause => pause(app),
         Action::Clock => app.timeline.clock = app.timeline.clock.next(),
         Action::View => {
             app.bytes.view = app.bytes.view.next();
@@ -606,3 +607,18 @@ fn keep(app: &mut App, jobs: &mut Vec<Job>) {
         }
     }
 }
+
+#[cfg(unix)]
+fn pause(app: &mut App) {
+    match &mut app.live {
+        Some(live) => live.pause(),
+        None => {
+            app.said = Some(Err(
+                "nothing is captured here: there is nothing to pause".into()
+            ))
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn pause(_: &mut App) {}

@@ -38,7 +38,7 @@ pub fn settle(app: &mut App, jobs: &mut Vec<Job>) {
 }
 
 /// Lets the timeline show what is selected.
-fn show(app: &mut App) {
+pub fn show(app: &mut App) {
     let at = app.connections.selected;
     let mut timeline = std::mem::take(&mut app.timeline);
     // What passes is asked of the rest of the screen.
@@ -47,6 +47,7 @@ fn show(app: &mut App) {
         let shown = Shown {
             at,
             level: timeline.level,
+            forgotten: track.forgotten(),
             close_up: app
                 .index
                 .tracks()

@@ -50,10 +50,14 @@ fn notes(app: &App) -> String {
         Level::Acks if app.asked_close_up.is_some() => "reading every ACK …",
         Level::Acks => "messages, frames, TCP, every ACK",
     };
-    match &app.filter {
+    let text = match &app.filter {
         None => level.into(),
         Some(filter) if filter.done => format!("filtered, {level}"),
         Some(filter) => format!("filtering {} %, {level}", filter.percent),
+    };
+    match app.track().map_or(0, Track::forgotten) {
+        0 => text,
+        gone => format!("{text}, {gone} earlier rows forgotten"),
     }
 }
 

@@ -32,6 +32,8 @@ pub struct State {
 pub struct Shown {
     pub at: usize,
     pub level: Level,
+    /// Rows at the beginning that were forgotten.
+    pub forgotten: usize,
     /// With every acknowledgement: its lines are numbered otherwise.
     pub close_up: bool,
     /// Which answer of which filter; none without one.
@@ -180,6 +182,11 @@ impl State {
         let last = self.rows.len().saturating_sub(1);
         let to = self.position().saturating_add_signed(by).min(last);
         self.select(to, by < 0);
+    }
+
+    /// Whether the last line is selected, or there is none.
+    pub fn is_at_end(&self) -> bool {
+        self.position() + 1 >= self.rows.len()
     }
 
     /// Selects the line at this row of the pane.

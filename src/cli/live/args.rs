@@ -1,0 +1,218 @@
+//! What can be said about a live capture.
+
+use crate::cli::args::{Captures, LimitArgs, decode_as, display};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+use wscope::field::Filter;
+use wscope::model::{Config, Protocol};
+use wscope::source::Turn;
+
+/// What is captured, and how; the process that captures is told the same.
+#[derive(Args, Debug, Clone)]
+pub struct DeviceArgs {
+    /// Where to capture, `any` for everywhere: `wscope interfaces` lists them [default: the first
+    /// one that is in use and leads out].
+    #[arg(short, long, value_name = "IFACE")]
+    pub interface: Option<String>,
+
+    /// Bytes kept of each packet.
+    #[arg(long, value_name = "BYTES", default_value = "262144", value_parser = bytes)]
+    pub snaplen: u64,
+
+    /// The kernel's buffer for packets that wait.
+    #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = bytes)]
+    pub buffer: u64,
+
+    /// Capture also what is addressed to others.
+    #[arg(long)]
+    pub promisc: bool,
+
+    /// Take each packet alone and at once, instead of those of 10 ms together: costs room and time.
+    #[arg(long)]
+    pub immediate: bool,
+
+    /// Only packets that pass this capture filter, as tcpdump knows them; `-` alone reads a capture
+    /// from standard input instead.
+    #[arg(value_name = "BPF")]
+    pub filter: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct LiveArgs {
+    #[command(flatten)]
+    pub device: DeviceArgs,
+
+    /// Read this file, and go on as it grows.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["interface", "filter"])]
+    pub follow: Option<PathBuf>,
+
+    /// Lines instead of the screen, each written at once.
+    #[arg(long)]
+    pub print: bool,
+
+    /// One JSON object a line (with --print).
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only these kinds of events; a beginning such as `ws` stands for all below it (with --print).
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    pub events: Vec<String>,
+
+    /// Only events that pass this display filter, such as `websocket.opcode == 8` (with --print).
+    #[arg(short = 'Y', value_name = "FILTER", value_parser = display)]
+    pub display: Option<Filter>,
+
+    /// Also name every acknowledgement, and say when each message was acknowledged (with --print).
+    #[arg(long)]
+    pub acks: bool,
+
+    /// Stop after so many packets.
+    #[arg(short, long, value_name = "PACKETS")]
+    pub count: Option<u64>,
+
+    /// Stop after this time, such as 90s, 5m or 2h.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub duration: Option<Duration>,
+
+    /// Stop after so many captured bytes.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub max_bytes: Option<u64>,
+
+    /// Also write the packets into this file, as pcapng.
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+
+    /// Begin another file after so many bytes; number and time become part of its name.
+    #[arg(long, value_name = "BYTES", value_parser = bytes, requires = "write")]
+    pub rotate_size: Option<u64>,
+
+    /// Begin another file after this time.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
+    pub rotate_time: Option<Duration>,
+
+    /// Keep only so many files, the newest.
+    #[arg(long, value_name = "COUNT", requires = "write")]
+    pub rotate_files: Option<usize>,
+
+    /// Put what `check` finds into the file, as comments on the packets that show it.
+    #[arg(long, requires = "write")]
+    pub findings: bool,
+
+    /// Room on disk for packets that can be looked at again, or wait while the screen is paused.
+    #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = bytes)]
+    pub spool: u64,
+
+    /// Where that is [default: the system's directory for temporary files].
+    #[arg(long, value_name = "DIR")]
+    pub spool_dir: Option<PathBuf>,
+
+    /// Take connections with this port for that protocol where their first bytes do not tell.
+    #[arg(long, value_name = "PORT=PROTOCOL", value_parser = decode_as)]
+    pub decode_as: Vec<(u16, Protocol)>,
+
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// Files that the confined process must not be able to open.
+#[derive(Args, Debug)]
+pub struct TryArgs {
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+impl DeviceArgs {
+    /// The capture filter, in one piece.
+    pub fn expression(&self) -> Option<String> {
+        let joined = self.filter.join(" ");
+        (!joined.trim().is_empty()).then_some(joined)
+    }
+}
+
+impl LiveArgs {
+    /// A capture comes through standard input.
+    pub fn reads_stdin(&self) -> bool {
+        self.device.filter == ["-"]
+    }
+
+    pub fn turn(&self) -> Turn {
+        Turn {
+            bytes: self.rotate_size,
+            nanos: self
+                .rotate_time
+                .map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)),
+            files: self.rotate_files,
+        }
+    }
+
+    pub fn config(&self) -> Config {
+        self.captures().config()
+    }
+
+    /// As if it were a file.
+    pub fn captures(&self) -> Captures {
+        Captures {
+            decode_as: self.decode_as.clone(),
+            limits: self.limits.clone(),
+            display: self.display.clone(),
+            ..Captures::default()
+        }
+    }
+}
+
+/// `300`, `64k`, `16M`, `2G`
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        "g" | "gb" | "gib" => 1 << 30,
+        "t" | "tb" | "tib" => 1 << 40,
+        _ => return Err("write a number of bytes, such as 300, 64k, 16M or 2G".into()),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "write a number of bytes, such as 300, 64k, 16M or 2G")?;
+    number
+        .checked_mul(unit)
+        .ok_or_else(|| "that is too much".into())
+}
+
+/// `500ms`, `90s`, `5m`, `2h`, `1d`; seconds where no unit is given.
+pub fn time(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a time, such as 500ms, 90s, 5m, 2h or 1d".to_owned();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return Err(wrong()),
+    };
+    let number: f64 = digits.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(number * unit)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_read_as_people_write_them() {
+        assert_eq!(bytes("64k"), Ok(65_536));
+        assert_eq!(bytes("2G"), Ok(2 << 30));
+        assert!(
+            bytes("k").is_err() && bytes("3 apples").is_err() && bytes("99999999999T").is_err()
+        );
+        assert_eq!(time("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("1.5h"), Ok(Duration::from_secs(5400)));
+        assert_eq!(time("250ms"), Ok(Duration::from_millis(250)));
+        assert!(time("0").is_err() && time("-1s").is_err() && time("soon").is_err());
+    }
+}

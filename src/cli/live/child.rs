@@ -1,0 +1,172 @@
+//! The process that captures: it opens the device, and looks into nothing.
+//!
+//! With libpcap built in it captures itself; without, it starts dumpcap or tcpdump and waits. It ends
+//! when its standard input does: so it never outlives the one that started it, whatever happens to
+//! that one, and needs no signal from a process that has given up the right to send it.
+
+use super::args::DeviceArgs;
+use crate::cli::{Done, interfaces};
+use anyhow::{Context as _, Result, anyhow};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// What captures.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sniffer {
+    /// This very program.
+    Own,
+    Dumpcap(PathBuf),
+    Tcpdump(PathBuf),
+}
+
+/// Finds what can capture here.
+pub fn sniffer() -> Option<Sniffer> {
+    if cfg!(feature = "live") {
+        return Some(Sniffer::Own);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places: Vec<_> = std::env::split_paths(&path)
+        // Where they are for root alone.
+        .chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from))
+        .collect();
+    let find = |name: &str| {
+        let mut found = places.iter().map(|place| place.join(name));
+        found.find(|file| {
+            nix::unistd::access(file, nix::unistd::AccessFlags::X_OK).is_ok() && file.is_file()
+        })
+    };
+    let dumpcap = || find("dumpcap").map(Sniffer::Dumpcap);
+    let tcpdump = || find("tcpdump").map(Sniffer::Tcpdump);
+    // tcpdump hands packets over sooner; but others than root are mostly given the right to use dumpcap.
+    match nix::unistd::geteuid().is_root() {
+        true => tcpdump().or_else(dumpcap),
+        false => dumpcap().or_else(tcpdump),
+    }
+}
+
+impl Sniffer {
+    /// The program that needs the right to capture.
+    pub fn program(&self) -> PathBuf {
+        match self {
+            Self::Own => std::env::current_exe().unwrap_or_else(|_| "wscope".into()),
+            Self::Dumpcap(program) | Self::Tcpdump(program) => program.clone(),
+        }
+    }
+}
+
+/// What to say where nothing can capture.
+pub const NOTHING: &str = "nothing here can capture: install dumpcap (Debian: apt install wireshark-common) or tcpdump, \
+     or build wscope with `--features live` (Debian: apt install libpcap-dev)";
+
+/// Starts the process that captures. Its standard output is the capture.
+pub fn start(args: &DeviceArgs, interface: &str) -> Result<Child> {
+    use std::os::unix::process::CommandExt as _;
+    sniffer().ok_or_else(|| anyhow!(NOTHING))?;
+    let program = std::env::current_exe().context("cannot find this program again")?;
+    let mut command = Command::new(program);
+    command
+        .arg("capture-only")
+        .args(["--interface", interface])
+        .args(["--snaplen", &args.snaplen.to_string()])
+        .args(["--buffer", &args.buffer.to_string()]);
+    if args.promisc {
+        command.arg("--promisc");
+    }
+    if args.immediate {
+        command.arg("--immediate");
+    }
+    if let Some(expression) = args.expression() {
+        command.arg("--").arg(expression);
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Ctrl-C is for the one that shows; this one ends after it.
+        .process_group(0)
+        .spawn()
+        .context("cannot start the process that captures")
+}
+
+/// `wscope capture-only`
+pub fn run(args: &DeviceArgs) -> Done {
+    let interface = args.interface.clone().or_else(interfaces::usual);
+    let interface = interface.ok_or_else(|| anyhow!("no interface is in use"))?;
+    match sniffer().ok_or_else(|| anyhow!(NOTHING))? {
+        Sniffer::Own => own(args, interface),
+        other => others(&other, args, &interface),
+    }
+}
+
+#[cfg(feature = "live")]
+fn own(args: &DeviceArgs, interface: String) -> Done {
+    use std::os::fd::AsFd as _;
+    let most = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let device = wscope::source::Device {
+        name: interface,
+        filter: args.expression(),
+        snaplen: most(args.snaplen),
+        buffer: most(args.buffer),
+        promiscuous: args.promisc,
+        immediate: args.immediate,
+    };
+    let sniffer = device.open()?;
+    // The device is open: from here on there is nothing that root is needed for.
+    super::confine::give_up_rights(super::confine::user())?;
+    sniffer.run(std::io::stdout(), std::io::stdin().as_fd())?;
+    Ok(Vec::new())
+}
+
+#[cfg(not(feature = "live"))]
+fn own(_: &DeviceArgs, _: String) -> Done {
+    Err(anyhow!(NOTHING))
+}
+
+/// Lets another program capture, until it ends or standard input does.
+fn others(sniffer: &Sniffer, args: &DeviceArgs, interface: &str) -> Done {
+    use nix::poll::{PollFd, PollFlags, poll};
+    use nix::sys::signal::{Signal, kill};
+    use std::os::fd::AsFd as _;
+    let (program, kilobytes) = match sniffer {
+        Sniffer::Dumpcap(program) => (program, false),
+        Sniffer::Tcpdump(program) => (program, true),
+        Sniffer::Own => return Err(anyhow!(NOTHING)),
+    };
+    let mut command = Command::new(program);
+    command.args(["-i", interface, "-w", "-", "-s", &args.snaplen.to_string()]);
+    if !args.promisc {
+        command.arg("-p");
+    }
+    let unit = if kilobytes { 1 << 10 } else { 1 << 20 };
+    command.args(["-B", &args.buffer.div_ceil(unit).max(1).to_string()]);
+    if kilobytes {
+        command.args(["-U", "-n", "--immediate-mode"]);
+        command.args(args.expression());
+    } else {
+        command.arg("-q");
+        if let Some(expression) = args.expression() {
+            command.args(["-f", &expression]);
+        }
+    }
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    let stdin = std::io::stdin();
+    loop {
+        let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+        let asked = poll(&mut fds, 100_u16).is_ok_and(|came| came > 0);
+        if asked {
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
+            let _ = kill(pid, Signal::SIGINT);
+            child.wait()?;
+            return Ok(Vec::new());
+        }
+        if let Some(status) = child.try_wait()? {
+            return match status.success() {
+                true => Ok(Vec::new()),
+                false => Err(anyhow!("{} ended: {status}", program.display())),
+            };
+        }
+    }
+}

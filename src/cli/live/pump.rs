@@ -1,0 +1,126 @@
+//! From whoever captures into the spool and the file, as fast as it comes: what reads and judges the
+//! packets may be slower, or stand still.
+
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wscope::Error;
+use wscope::source::{Capture, Rotation, Spool};
+
+/// When to stop.
+#[derive(Clone, Copy, Default)]
+pub struct Until {
+    pub packets: Option<u64>,
+    pub bytes: Option<u64>,
+}
+
+/// Where packets go.
+pub struct Out {
+    /// None once the reader is to come to its end.
+    pub spool: Option<Spool>,
+    pub file: Option<Rotation>,
+    pub errors: Vec<Error>,
+    pub lost: u64,
+}
+
+pub type Shared = Arc<Mutex<Out>>;
+
+pub fn lock(out: &Shared) -> MutexGuard<'_, Out> {
+    out.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads to the end, or as far as was asked for.
+/// With `files`, packets are also written to the file here.
+pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until, files: bool) {
+    let before = Arc::clone(out);
+    let mut capture = Capture::from_reader(name, Hooked { input, before });
+    let drops = capture.drops();
+    let (mut packets, mut bytes, mut told) = (0, 0, 0);
+    loop {
+        let packet = match capture.next() {
+            Ok(Some(packet)) => packet,
+            Ok(None) => break,
+            Err(error) => {
+                lock(out).errors.push(error);
+                break;
+            }
+        };
+        packets += 1;
+        bytes += packet.data.len() as u64;
+        let mut out = lock(out);
+        let Out { spool, file, .. } = &mut *out;
+        let new = drops.get() - told;
+        told += new;
+        let mut done = Ok(());
+        if let Some(file) = file {
+            file.dropped(new);
+            if files {
+                done = file.packet(&packet, None);
+            }
+        }
+        let spooled = spool.as_mut().map(|spool| {
+            spool.dropped(new);
+            spool.packet(&packet)
+        });
+        match spooled {
+            Some(Ok(fits)) => out.lost += u64::from(!fits),
+            Some(Err(cause)) => out.errors.push(full(&cause)),
+            // Nobody reads any more.
+            None => break,
+        }
+        out.errors.extend(done.err());
+        let enough = until.packets.is_some_and(|most| packets >= most)
+            || until.bytes.is_some_and(|most| bytes >= most);
+        if enough || !out.errors.is_empty() {
+            break;
+        }
+    }
+    let mut out = lock(out);
+    let new = drops.get() - told;
+    if let Some(spool) = &mut out.spool {
+        spool.dropped(new);
+    }
+    if let Some(file) = &mut out.file {
+        file.dropped(new);
+    }
+    out.end();
+}
+
+impl Out {
+    /// Hands on what was gathered.
+    fn commit(&mut self) {
+        let spooled = self.spool.as_mut().map_or(Ok(()), Spool::commit);
+        let filed = self.file.as_mut().map_or(Ok(()), Rotation::flush);
+        self.errors.extend(spooled.err().map(|cause| full(&cause)));
+        self.errors.extend(filed.err());
+    }
+
+    /// Nothing more comes.
+    pub fn end(&mut self) {
+        self.commit();
+        self.spool = None;
+    }
+}
+
+fn full(cause: &io::Error) -> Error {
+    Error::Live(format!(
+        "the spool cannot be written: {cause}; give it less room with --spool, or another place with --spool-dir"
+    ))
+}
+
+/// Hands on what was gathered before it waits for more.
+struct Hooked {
+    input: Box<dyn Read + Send>,
+    before: Shared,
+}
+
+impl Read for Hooked {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut out = lock(&self.before);
+        out.commit();
+        if !out.errors.is_empty() {
+            return Ok(0);
+        }
+        drop(out);
+        self.input.read(into)
+    }
+}
