@@ -254,6 +254,7 @@ fn visit_insight(insight: &Insight, f: &mut impl FnMut(&'static str, Value<'_>))
             }
             nanos(f, "waited_ns", delivery.waited);
         }
+        InsightKind::StillOpen(text) => f("text", Value::Text(text)),
         InsightKind::GivenUp { what, count } => {
             f("text", Value::Text(what));
             f("count", Value::Number(*count));

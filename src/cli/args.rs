@@ -132,6 +132,7 @@ pub struct Captures {
 
     #[arg(skip)]
     pub secrets: Secrets,
+
     /// What is captured now is read from here, not from files.
     #[cfg(unix)]
     #[arg(skip)]

@@ -180,7 +180,7 @@ impl Engine {
                 ("packets", "were")
             };
             let text = format!(
-                "{packets} {noun} {verb} dropped about here, of whichever connection, before they could be captured"
+                "{packets} {noun} {verb} dropped about here, of whichever connection: they came faster than they could be taken"
             );
             let what = What::Dropped;
             let kind = EventKind::Anomaly(Anomaly {

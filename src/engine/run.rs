@@ -83,7 +83,7 @@ pub fn run_each(
     capture.set_keys(config.keys.clone());
     let want = sink.want();
     let mut engine = Engine::new(config, want);
-    engine.notes = trail.map(|_| Notes::default());
+    engine.notes = trail.map(Notes::new);
     let mut errors = Vec::new();
     let drops = capture.drops();
     loop {

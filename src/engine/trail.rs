@@ -33,6 +33,7 @@ struct Inner {
     starts: Vec<PacketNo>,
     /// In the order of their packets.
     stops: Vec<Arc<Stop>>,
+    leg: u64,
 }
 
 /// A connection as it was before a packet.
@@ -43,13 +44,22 @@ pub(super) struct Stop {
 }
 
 /// What an engine notes for a trail.
-#[derive(Default)]
 pub(super) struct Notes {
     starts: Vec<PacketNo>,
     stops: Vec<Arc<Stop>>,
+    leg: u64,
 }
 
 impl Notes {
+    /// Nothing yet, on the way along a trail.
+    pub fn new(trail: &Trail) -> Self {
+        Self {
+            starts: Vec::new(),
+            stops: Vec::new(),
+            leg: trail.lock().leg,
+        }
+    }
+
     /// A connection begins with this packet.
     pub fn start(&mut self, packet: PacketNo) {
         self.starts.push(packet);
@@ -58,7 +68,7 @@ impl Notes {
     /// A connection got a segment: now and then it is kept as it is.
     pub fn fed(&mut self, entry: &mut Entry, segment: &Segment<'_>, packet: PacketNo) {
         entry.since_stop += segment.len();
-        if entry.since_stop >= LEG && !entry.tcp.ended() {
+        if entry.since_stop >= self.leg && !entry.tcp.ended() {
             entry.since_stop = 0;
             self.stops.push(Arc::new(Stop {
                 conn: entry.tcp.id,
@@ -73,8 +83,15 @@ impl Trail {
     /// A trail of this capture, which has not been read yet. What cannot be read again leaves none.
     #[must_use]
     pub fn new(capture: &Capture) -> Self {
+        Self::with_legs(capture, LEG)
+    }
+
+    /// The same, with a stop of a connection for every so many bytes of its payload.
+    #[must_use]
+    pub fn with_legs(capture: &Capture, leg: u64) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             marks: Marks::new(capture, STRIDE),
+            leg,
             ..Inner::default()
         })))
     }

@@ -31,8 +31,10 @@ pub struct Autopsy {
     unread: Option<(Dir, EventId)>,
     /// Since when this side's window is closed.
     window: [Option<(Timestamp, EventId)>; 2],
-    /// The last retransmission of each side that nothing answered.
-    again: [Option<(u32, EventId)>; 2],
+    /// This side does not answer what the other sends again and again.
+    unheard: [Option<EventId>; 2],
+    /// The session has ended.
+    over: bool,
 }
 
 /// After what silence other sessions were cut.
@@ -49,7 +51,6 @@ impl Autopsy {
     pub fn look(&mut self, event: &Event) {
         match (&event.kind, event.dir) {
             (EventKind::Ws(Ws::Frame(frame)), Some(dir)) => {
-                *dir.flip().of_mut(&mut self.again) = None;
                 if frame.opcode != Opcode::CLOSE {
                     self.last = Some((event.time, event.id));
                 }
@@ -72,6 +73,7 @@ impl Autopsy {
                 Kind::Text | Kind::Binary => {}
             },
             (EventKind::Tcp(Tcp::Note(note)), dir) => self.note(event, note, dir),
+            (EventKind::Ws(Ws::Close(_)), _) => self.over = true,
             (EventKind::Anomaly(anomaly), Some(dir)) => {
                 let hides = !matches!(
                     anomaly.what,
@@ -112,10 +114,7 @@ impl Autopsy {
                     dir.of_mut(&mut self.window).get_or_insert(at);
                 }
                 Label::WindowUpdate => *dir.of_mut(&mut self.window) = None,
-                Label::TimeoutRetransmission | Label::Retransmission => {
-                    let again = dir.of_mut(&mut self.again);
-                    *again = Some((again.map_or(0, |(count, _)| count) + 1, event.id));
-                }
+                Label::Silence => *dir.of_mut(&mut self.unheard) = Some(event.id),
                 _ => {}
             },
             _ => {}
@@ -159,7 +158,21 @@ impl Autopsy {
                 dir.sender()
             );
         }
-        said + &self.silence(end, close, silences)
+        said += &self.silence(end, close, silences);
+        let sees = [("client", close.client_saw), ("server", close.server_saw)];
+        for (who, code) in sees {
+            if let Some(code) = code {
+                said += &format!("; the {who}'s API reports {} ({})", code.0, code.name());
+            }
+        }
+        said
+    }
+
+    /// What goes on in a session that has no end; none where nothing is worth a word.
+    pub fn open(&self, now: Timestamp) -> Option<String> {
+        let said = Dir::BOTH.map(|dir| self.pending(dir, now)).concat();
+        (!self.over && !said.is_empty())
+            .then(|| format!("still open at the end of the capture{said}"))
     }
 
     /// What this side waited for, or had not finished.
@@ -201,9 +214,9 @@ impl Autopsy {
                 "; the {me}'s window (event {at}) had been closed for {closed}: it did not read"
             );
         }
-        if let (Some((count @ 2.., at)), false) = (dir.of(&self.again), peer_lost) {
+        if let Some(at) = dir.of(&self.unheard) {
             said += &format!(
-                "; the {me} had sent the same bytes again {count} times (last in event {at}), and the {peer} had answered nothing"
+                "; the {me} gives no sign of life (event {at}): what the {peer} sends again gets no answer"
             );
         }
         said

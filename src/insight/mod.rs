@@ -288,6 +288,10 @@ impl<S: Sink> Sink for Insights<S> {
         }
         if let Some(session) = &mut conn.session {
             self.said.extend(session.book.sum(session.id, self.now));
+            let open = session.autopsy.open(self.now);
+            let open = open.map(|text| InsightKind::StillOpen(text.into()));
+            let place = Place::default();
+            self.said.extend(open.map(|kind| (place, say(id, kind))));
         }
         self.said.extend(conn.meter.sum(id));
     }

@@ -44,6 +44,8 @@ pub enum InsightKind {
     Cost(Box<Cost>),
     /// What updates cost that came one way: polling, long polling, SSE or WebSocket.
     Delivery(Box<Delivery>),
+    /// A session that is still open, and what it waits for: one sentence.
+    StillOpen(Box<str>),
     /// More was going on than may be remembered: something was given up.
     GivenUp {
         /// What, in plain words.
@@ -65,6 +67,7 @@ impl InsightKind {
             Self::Pairs(_) => "pairs",
             Self::Cost(_) => "cost",
             Self::Delivery(_) => "delivery",
+            Self::StillOpen(_) => "still_open",
             Self::GivenUp { .. } => "given_up",
         }
     }

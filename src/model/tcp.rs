@@ -268,7 +268,9 @@ pub enum AckKind {
     Pure,
     /// It travels alone, and waited for company.
     Delayed,
-    /// It confirms more than one segment.
+    /// It confirms two segments, as a receiver does that waits for every second one.
+    EverySecond,
+    /// It confirms more than two segments.
     Cumulative,
     /// It confirms more than two full segments: offload, or ACKs thinned out on the way.
     Stretch,
@@ -288,6 +290,7 @@ impl AckKind {
             Self::Piggybacked => "piggybacked",
             Self::Pure => "pure",
             Self::Delayed => "delayed",
+            Self::EverySecond => "every_second",
             Self::Cumulative => "cumulative",
             Self::Stretch => "stretch",
             Self::Duplicate => "duplicate",

@@ -108,6 +108,7 @@ fn delivered(out: &mut String, delivered: &Delivered, event: &Event) -> Written 
 
 fn ack(out: &mut String, ack: &Ack, event: &Event) -> Written {
     let kind = match ack.kind {
+        AckKind::EverySecond => "every second segment",
         AckKind::WindowUpdate => "window update",
         AckKind::ProbeAnswer => "probe answered",
         kind => kind.word(),

@@ -52,6 +52,7 @@ pub fn insight(out: &mut String, insight: &Insight, event: &Event) -> fmt::Resul
         InsightKind::Pairs(it) => write!(out, "requests: {}", PairsRow(it)),
         InsightKind::Cost(it) => write!(out, "on the wire: {}", CostRow(it)),
         InsightKind::Delivery(it) => write!(out, "updates by {}", DeliveryRow(it)),
+        InsightKind::StillOpen(text) => write!(out, "{}", Escaped(text)),
         InsightKind::GivenUp { what, count } => write!(out, "given up: {count} {what}"),
     }
 }

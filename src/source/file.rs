@@ -244,6 +244,12 @@ impl Capture {
         &self.notes.secrets
     }
 
+    /// How many packets were dropped before they could be captured, as interface statistics tell.
+    #[must_use]
+    pub fn drops(&self) -> Drops {
+        self.notes.drops.clone()
+    }
+
     /// From here on the secrets of the capture that open TLS are added to these keys, as they come.
     pub fn set_keys(&mut self, keys: Keys) {
         for secrets in &self.notes.secrets {
@@ -252,12 +258,6 @@ impl Capture {
             }
         }
         self.notes.keys = keys;
-    }
-
-    /// How many packets were dropped before they could be captured, as interface statistics tell.
-    #[must_use]
-    pub fn drops(&self) -> Drops {
-        self.notes.drops.clone()
     }
 
     /// How far the reading has come.

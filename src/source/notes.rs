@@ -37,23 +37,6 @@ pub struct Secrets {
     pub data: Vec<u8>,
 }
 
-impl Secrets {
-    /// The kind of a TLS key log.
-    pub const TLS_KEY_LOG: u32 = 0x544c_534b;
-}
-
-/// Says how many bytes there are, and none of them.
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, before, data } = self;
-        write!(
-            f,
-            "Secrets({kind:#x}, before {before}, {} bytes)",
-            data.len()
-        )
-    }
-}
-
 /// How many packets whoever captured has dropped, as far as the capture tells by now.
 ///
 /// A handle: it can be asked while a packet is lent.
@@ -70,6 +53,23 @@ impl Drops {
 
     pub(super) fn add(&self, packets: u64) {
         self.0.fetch_add(packets, Ordering::Relaxed);
+    }
+}
+
+impl Secrets {
+    /// The kind of a TLS key log.
+    pub const TLS_KEY_LOG: u32 = 0x544c_534b;
+}
+
+/// Says how many bytes there are, and none of them.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, before, data } = self;
+        write!(
+            f,
+            "Secrets({kind:#x}, before {before}, {} bytes)",
+            data.len()
+        )
     }
 }
 

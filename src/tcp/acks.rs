@@ -195,7 +195,9 @@ fn advancing(
         AckKind::Stretch
     } else if delayed(look, way).is_some() {
         AckKind::Delayed
-    } else if look.segments > 1 {
+    } else if look.segments == 2 {
+        AckKind::EverySecond
+    } else if look.segments > 2 {
         AckKind::Cumulative
     } else {
         AckKind::Pure

@@ -807,7 +807,7 @@ impl Connection {
             }
         }
         if arrival.conflict {
-            let text = "the same sequence numbers carried different bytes";
+            let text = "the same sequence numbers carried different bytes; those that came first are decoded, as most receivers keep them";
             cx.anomaly(dir, span, What::Conflict, text);
         }
         if segment.cut > 0 {

@@ -316,7 +316,7 @@ impl<'a> Sheet<'a> {
 
     /// JSON, one value a line.
     fn json(&mut self, width: usize) {
-        let Some(text) = json(&self.replay.payload) else {
+        let Some(text) = json(&self.replay.payload, false) else {
             return;
         };
         let lines = text

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 use wscope::model::{
-    ConnId, Event, EventId, EventKind, Finding, Flow, Loan, SessionId, Severity, Sink, Verdict,
-    Want, Ws,
+    ConnId, Event, EventId, EventKind, Finding, Flow, Insight, InsightKind, Loan, SessionId,
+    Severity, Sink, Verdict, Want, Ws,
 };
 
 /// Every session, and what was found in it.
@@ -94,6 +94,7 @@ impl Sink for Docket {
             EventKind::Ws(Ws::Close(close)) => Some(close.session),
             EventKind::Ws(Ws::Refused(_)) => None,
             EventKind::Finding(finding) => finding.session,
+            EventKind::Insight(it) if matches!(it.kind, InsightKind::StillOpen(_)) => it.session,
             _ => return Ok(()),
         };
         let case = self.cases.entry((event.conn, session)).or_default();
@@ -102,6 +103,10 @@ impl Sink for Docket {
             EventKind::Ws(Ws::Open(open)) => case.uri.clone_from(&open.uri),
             EventKind::Ws(Ws::Refused(refused)) => case.uri = Some(refused.uri.clone()),
             EventKind::Ws(Ws::Close(close)) => case.end = Some(close.why.clone()),
+            EventKind::Insight(Insight {
+                kind: InsightKind::StillOpen(text),
+                ..
+            }) => case.end = Some(text.to_string()),
             EventKind::Finding(finding) => case.findings.push(Found {
                 about: event.about,
                 offset: event.span.start,

@@ -389,6 +389,8 @@ fn level(kind: &EventKind) -> Level {
         EventKind::Tcp(Tcp::Note(Note::Ack(_) | Note::Delivered(_))) => Level::Acks,
         EventKind::Tcp(Tcp::Note(_)) => Level::Tcp,
         EventKind::Ws(Ws::Frame(_)) => Level::Frames,
+        // There are many, and they say that nothing can be said.
+        EventKind::Finding(finding) if finding.verdict == Verdict::Undecidable => Level::Tcp,
         _ => Level::Messages,
     }
 }

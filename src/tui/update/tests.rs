@@ -49,7 +49,7 @@ fn folding_keeps_to_the_same_message() {
     assert_eq!(selected(&bench).to_string(), "16.0", "its frame");
     bench.press("-");
     assert_eq!(selected(&bench), message, "a frame folds into its message");
-    bench.press("+");
+    bench.press("++");
     assert_eq!(bench.app.timeline.level, Level::Tcp);
     assert_eq!(selected(&bench), message);
 }
@@ -164,6 +164,160 @@ fn a_click_selects_and_the_wheel_scrolls() {
         10,
     ))));
     assert!(selected(&bench) > event);
+}
+
+#[test]
+fn a_search_goes_from_match_to_match_and_round() {
+    let mut bench = Bench::new("tour.pcapng", SMALL);
+    bench.press("/HELLO\n");
+    let mut seen = vec![selected(&bench).to_string()];
+    for _ in 0..2 {
+        bench.press("n");
+        seen.push(selected(&bench).to_string());
+    }
+    assert_eq!(seen, ["16.1", "17.1", "16.1"]);
+    bench.press("N");
+    assert_eq!(selected(&bench).to_string(), "17.1");
+    bench.press("/hex:e4 bd a0\n");
+    assert_eq!(selected(&bench).to_string(), "19.1");
+    bench.press("/no such thing\n");
+    assert!(bench.screen().contains("nothing found: no such thing"));
+}
+
+#[test]
+fn a_filter_shows_only_what_passes_and_goes_again() {
+    let mut bench = Bench::new("tour.pcapng", SMALL);
+    let all = bench.app.timeline.rows().len();
+    bench.press("&websocket.payload.text contains \"你好\"\n");
+    let shown = bench
+        .app
+        .timeline
+        .rows()
+        .iter()
+        .filter(|row| !row.is_silence());
+    assert_eq!(shown.count(), 2);
+    assert_eq!(selected(&bench).to_string(), "19.1");
+    assert!(bench.app.filter.is_some());
+    bench.press("&\u{8}");
+    assert!(bench.app.prompt.is_some(), "what was typed is wrong now");
+    bench.press("<");
+    bench.app.prompt = None;
+    bench.press("<<");
+    assert!(bench.app.filter.is_none());
+    assert_eq!(bench.app.timeline.rows().len(), all);
+}
+
+#[test]
+fn events_that_come_later_are_filtered_as_well() {
+    let path = capture("tour.pcapng");
+    let mut bench = Bench::empty(path, SMALL);
+    let arriving = crate::tui::fixture::load(&bench.source, 3);
+    let mut arriving = arriving.into_iter();
+    arriving.by_ref().take(2).for_each(|msg| bench.feed(msg));
+    bench.press("&websocket.opcode == text\n");
+    arriving.for_each(|msg| bench.feed(msg));
+    let shown = bench
+        .app
+        .timeline
+        .rows()
+        .iter()
+        .filter(|row| !row.is_silence());
+    assert_eq!(shown.count(), 5);
+}
+
+#[test]
+fn links_are_followed_and_lead_back() {
+    let mut bench = Bench::new("violations.pcapng", LARGE);
+    bench.press("n\t");
+    let finding = selected(&bench);
+    let about = bench.app.event().unwrap().about.unwrap();
+    while !crate::tui::pane::detail::nodes(&bench.app)[bench.app.detail.at]
+        .link
+        .is_some_and(|link| link == about)
+    {
+        bench.press("j");
+    }
+    bench.press("\n");
+    assert_eq!(selected(&bench), about);
+    bench.press("\u{8}");
+    assert_eq!(selected(&bench), finding);
+}
+
+#[test]
+fn every_acknowledgement_is_shown_at_the_deepest_level() {
+    let mut bench = Bench::new("tour.pcapng", LARGE);
+    bench.press("jjjjj");
+    let message = selected(&bench);
+    bench.press("fff");
+    assert_eq!(bench.app.timeline.level, Level::Acks);
+    assert_eq!(selected(&bench), message);
+    assert!(bench.screen().contains("ACK 194"), "{}", bench.screen());
+    bench.press("f");
+    assert_eq!(
+        (bench.app.timeline.level, selected(&bench)),
+        (Level::Messages, message)
+    );
+}
+
+#[test]
+fn what_is_copied_says_how_to_come_back() {
+    let mut bench = Bench::new("tour.pcapng", SMALL);
+    bench.press("jjjjjy");
+    assert_eq!(bench.copied.as_deref(), Some("hello from the browser"));
+    bench.press("&websocket.opcode == text\nY");
+    assert_eq!(
+        bench.copied.as_deref(),
+        Some("wscope tour.pcapng -Y 'websocket.opcode == text' --at 16.1")
+    );
+}
+
+#[test]
+fn payloads_packets_and_notes_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tour.pcapng");
+    std::fs::copy(capture("tour.pcapng"), &file).unwrap();
+    let mut bench = Bench::open(file.clone(), SMALL);
+    bench.app.notes = crate::tui::notes::Notes::open(std::slice::from_ref(&file)).unwrap();
+    bench.press("jjjjjM好 \u{1b}[2J\n");
+    let again = crate::tui::notes::Notes::open(std::slice::from_ref(&file)).unwrap();
+    assert_eq!(again.marks.len(), 1);
+    assert_eq!(
+        again.marks[&selected(&bench)],
+        "好 [2J",
+        "control characters cannot be typed"
+    );
+    let into = |name: &str| folder.path().join(name).display().to_string();
+    bench.press(&format!(":save {}\n", into("payload.txt")));
+    assert_eq!(
+        std::fs::read(into("payload.txt")).unwrap(),
+        b"hello from the browser"
+    );
+    bench.press(&format!(":save {}\n", into("payload.txt")));
+    assert!(bench.screen().contains('!'), "it does not overwrite");
+    bench.press(&format!(":export {}\n", into("one.pcapng")));
+    let copy = Bench::open(into("one.pcapng").into(), SMALL);
+    assert_eq!(copy.app.packets(), 27);
+}
+
+#[test]
+fn ascii_is_all_that_an_ascii_screen_shows() {
+    let mut bench = Bench::new("tour.pcapng", LARGE);
+    bench.app.theme.ascii = true;
+    for keys in ["", "ff", "jjjjjjj\n", "?", "<i", "<F", "<&web", "<"] {
+        let screen = bench.press(keys).screen();
+        assert!(screen.is_ascii(), "{screen}");
+    }
+}
+
+#[test]
+fn every_theme_draws_the_same_words() {
+    let mut bench = Bench::new("violations.pcapng", LARGE);
+    let plain = bench.screen();
+    for _ in 0..4 {
+        bench.press("T");
+        bench.app.said = None;
+        assert_eq!(bench.screen(), plain);
+    }
 }
 
 #[test]

@@ -120,7 +120,8 @@ impl State {
         self.top = 0;
         self.grow(track, passes);
         if let Some(selected) = self.selected {
-            self.selected = self.nearest(selected);
+            // A filter may show nothing yet: one stays where one is.
+            self.selected = self.nearest(selected).or(Some(selected));
             self.top = self.position().saturating_sub(offset);
         }
     }
