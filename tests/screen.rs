@@ -1,5 +1,6 @@
 //! The screen in a real terminal: start, resize, suspend, quit, signals, a panic. Needs tmux.
 #![cfg(all(unix, feature = "app"))]
+#![allow(clippy::print_stderr)]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -83,12 +84,19 @@ impl Terminal {
     fn is_given_back(&self, marker: &str) {
         let screen = self.wait("ready>");
         assert!(!screen.contains("Enter open"), "{screen}");
-        let mode = self.tmux(&[
-            "display-message",
-            "-p",
-            "#{alternate_on} #{mouse_any_flag} #{cursor_flag}",
-        ]);
-        assert_eq!(String::from_utf8_lossy(&mode.stdout).trim(), "0 0 1");
+        let begin = Instant::now();
+        let given_back = || {
+            let asked = "#{alternate_on} #{mouse_any_flag} #{cursor_flag}";
+            let mode = self.tmux(&["display-message", "-p", asked]);
+            String::from_utf8_lossy(&mode.stdout).trim() == "0 0 1"
+        };
+        while !given_back() {
+            assert!(
+                begin.elapsed() < Duration::from_secs(10),
+                "no cursor, or the mouse is not free"
+            );
+            std::thread::sleep(Duration::from_millis(30));
+        }
         self.keys(&[&format!("echo {marker}-$((40 + 2))"), "Enter"]);
         let screen = self.wait(&format!("{marker}-42"));
         assert!(

@@ -3,6 +3,7 @@
 //! Streams of fifteen kinds are forged, begun at any byte, cut into any segments, some of them lost.
 //! `STRANGERS=100000` tries that many of each kind; without it, a hundred. The recorded captures of
 //! other protocols are tried from each packet on in `honest.rs`.
+#![allow(clippy::print_stdout)]
 
 mod common;
 

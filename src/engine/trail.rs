@@ -7,7 +7,7 @@
 //! ```
 //! To show an event, one connection goes on from its last stop before the event; every other packet is passed over.
 
-use super::replay::{Captured, Find, Replay};
+use super::replay::{Captured, Carried, Find, Replay};
 use super::{Engine, Entry};
 use crate::error::Error;
 use crate::model::{
@@ -171,14 +171,40 @@ impl Trail {
         flow: &Flow,
         mut go_on: impl FnMut() -> bool,
     ) -> Result<Option<Replay>, Error> {
-        let mut find = Find::without_id(event.clone());
-        let mut cause = None;
         let bytes = event.span.len > 0;
         // What has no bytes needs no more than its packet.
         let first = if bytes { event.first } else { event.packet };
         let Some((from, stop)) = self.before(event.conn, first) else {
             return Ok(None);
         };
+        let stopped = stop.is_some();
+        let found = Self::replay_from(config, event, flow, (from, stop), &mut go_on)?;
+        let whole = found.as_ref().is_some_and(|found| {
+            let begins = |piece: &Carried| piece.at <= event.span.start;
+            !bytes || found.pieces.iter().any(begins)
+        });
+        if whole || !stopped {
+            return Ok(found);
+        }
+        // Its bytes may have waited since before the stop.
+        match self.before(event.conn, PacketNo::FIRST) {
+            Some((from, stop)) if go_on() => {
+                Self::replay_from(config, event, flow, (from, stop), &mut go_on)
+            }
+            _ => Ok(found),
+        }
+    }
+
+    fn replay_from(
+        config: &Config,
+        event: &Event,
+        flow: &Flow,
+        (from, stop): (Begin, Option<Arc<Stop>>),
+        go_on: &mut impl FnMut() -> bool,
+    ) -> Result<Option<Replay>, Error> {
+        let mut find = Find::without_id(event.clone());
+        let mut cause = None;
+        let bytes = event.span.len > 0;
         if bytes {
             let mut engine = Engine::of_one(config.clone(), find.want(), event.conn, flow, stop);
             let mut capture = from.marks.seek(from.from)?;

@@ -49,6 +49,11 @@ impl Meter {
         side.carried += u64::from(wire.payload);
     }
 
+    /// Whether the bytes on the wire are TLS records.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
     /// Takes the next bytes of a stream.
     pub fn stream(&mut self, dir: Dir, at: u64, len: u64) {
         let side = dir.of_mut(&mut self.sides);
@@ -92,11 +97,11 @@ impl Meter {
             (EventKind::Ws(Ws::Frame(frame)), Some(dir)) => {
                 dir.of_mut(&mut self.sides).frame(frame, span);
             }
-            (EventKind::Ws(Ws::Message(message)), Some(dir)) => {
-                if message.compressed && message.complete {
-                    let (plain, wire) = (message.length as i64, message.wire_length as i64);
-                    dir.of_mut(&mut self.sides).cost.saved += plain.saturating_sub(wire);
-                }
+            (EventKind::Ws(Ws::Message(message)), Some(dir))
+                if message.compressed && message.complete =>
+            {
+                let (plain, wire) = (message.length as i64, message.wire_length as i64);
+                dir.of_mut(&mut self.sides).cost.saved += plain.saturating_sub(wire);
             }
             _ => {}
         }

@@ -304,11 +304,13 @@ impl Events {
     }
 }
 
+/// What one way cost so far: where it was seen first, and how long updates waited.
+type Sum = (ConnId, Flow, Delivery, Vec<i64>);
+
 impl Market {
     /// What updates cost, where at least one way is not WebSocket: one entry for each way and path.
     pub fn sum(&mut self) -> Vec<(ConnId, Flow, Place, EventKind)> {
-        let mut sums: BTreeMap<(Endpoint, Way, String), (ConnId, Flow, Delivery, Vec<i64>)> =
-            BTreeMap::new();
+        let mut sums: BTreeMap<(Endpoint, Way, String), Sum> = BTreeMap::new();
         for ((server, _, path, sort), stall) in std::mem::take(&mut self.stalls) {
             let long = median(&stall.held).is_some_and(|held| held >= HELD);
             let (way, waits) = match sort {

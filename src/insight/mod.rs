@@ -10,7 +10,7 @@ mod timers;
 
 use crate::model::{
     Beat, ConnId, Dir, Event, EventKind, Flow, Insight, InsightKind, Kind, Label, Loan, Message,
-    MessageRef, Note, Piece, Place, SessionId, Sink, Tcp, Timestamp, Want, What, Wire, Ws,
+    MessageRef, Note, Piece, Place, SessionId, Sink, Space, Tcp, Timestamp, Want, What, Wire, Ws,
 };
 use crate::payload::{Dialect, Said};
 use autopsy::{Autopsy, Silences};
@@ -260,8 +260,12 @@ impl<S: Sink> Sink for Insights<S> {
     fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
         if let Some(conn) = self.conns.get_mut(&piece.conn) {
             let len = piece.bytes.len() as u64;
-            conn.meter.stream(piece.dir, piece.at, len);
-            if piece.dir == Dir::S2c {
+            // What was decrypted came over the wire only once, as the bytes around it.
+            let outside = piece.space == Space::Tcp;
+            if outside {
+                conn.meter.stream(piece.dir, piece.at, len);
+            }
+            if piece.dir == Dir::S2c && outside != conn.meter.is_tls() {
                 conn.exchange.stream(piece.at, piece.bytes);
             }
         }

@@ -447,7 +447,7 @@ mod tests {
     fn what_is_written_is_read_while_it_comes_and_again_later() {
         let (mut spool, reader, history) = Spool::new(&std::env::temp_dir(), 1 << 20).unwrap();
         let reading = thread::spawn(|| times(Capture::from_reader("spool", reader)));
-        for no in 1..=1000 {
+        for no in 1..=1500 {
             assert!(spool.packet(&packet(no, &[7; 1000])).unwrap());
             if no % 7 == 0 {
                 spool.commit().unwrap();
@@ -457,7 +457,7 @@ mod tests {
             }
         }
         drop(spool);
-        let all: Vec<_> = (1..=1000).map(|no| (no, no as i64)).collect();
+        let all: Vec<_> = (1..=1500).map(|no| (no, no as i64)).collect();
         assert_eq!(reading.join().unwrap(), all);
         let oldest = history.oldest();
         let again = times(history.seek(oldest).unwrap());

@@ -50,12 +50,8 @@ pub fn export(captures: &Captures, path: &Path, what: &[Extract]) -> Result<Stri
         .collect();
     let mut decoder = Decoder::new();
     let mut written = 0_u64;
-    loop {
-        let packet = match capture.next() {
-            Ok(Some(packet)) => packet,
-            // What could be read is written; the screen names the error already.
-            Ok(None) | Err(_) => break,
-        };
+    // What could be read is written, up to an error that the screen names already.
+    while let Ok(Some(packet)) = capture.next() {
         let Decoded::Tcp(segment) = decoder.decode(&packet) else {
             continue;
         };

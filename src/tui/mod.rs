@@ -30,6 +30,7 @@ use crate::cli::live::Live;
 use anyhow::{Context as _, Result};
 use app::App;
 use base64::Engine as _;
+use crossterm::cursor::Show;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
@@ -262,7 +263,12 @@ impl Screen {
         let terminal = ratatui::try_init()?;
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
+            let _ = crossterm::execute!(
+                io::stdout(),
+                DisableMouseCapture,
+                DisableBracketedPaste,
+                Show
+            );
             hook(info);
         }));
         crossterm::execute!(io::stdout(), EnableMouseCapture, EnableBracketedPaste)?;
@@ -272,7 +278,12 @@ impl Screen {
     /// Gives the terminal back, stops until someone says `fg`, and takes it again.
     #[cfg(unix)]
     fn suspend(&mut self) -> io::Result<()> {
-        crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste)?;
+        crossterm::execute!(
+            io::stdout(),
+            DisableMouseCapture,
+            DisableBracketedPaste,
+            Show
+        )?;
         ratatui::try_restore()?;
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
         crossterm::terminal::enable_raw_mode()?;
@@ -293,7 +304,12 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = crossterm::execute!(io::stdout(), DisableMouseCapture, DisableBracketedPaste);
+        let _ = crossterm::execute!(
+            io::stdout(),
+            DisableMouseCapture,
+            DisableBracketedPaste,
+            Show
+        );
         ratatui::restore();
     }
 }

@@ -1,6 +1,7 @@
 //! What can be said about a live capture.
 
 use crate::cli::args::{Captures, LimitArgs, decode_as, display};
+use crate::cli::secrets::Secrets;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -107,6 +108,14 @@ pub struct LiveArgs {
     #[arg(long, value_name = "DIR")]
     pub spool_dir: Option<PathBuf>,
 
+    /// Open TLS with the secrets in this key log, which is read on as it grows; may be given again
+    /// [default: what SSLKEYLOGFILE names].
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
+
+    #[arg(skip)]
+    pub secrets: Secrets,
+
     /// Take connections with this port for that protocol where their first bytes do not tell.
     #[arg(long, value_name = "PORT=PROTOCOL", value_parser = decode_as)]
     pub decode_as: Vec<(u16, Protocol)>,
@@ -136,6 +145,23 @@ impl LiveArgs {
         self.device.filter == ["-"]
     }
 
+    /// The key logs, which have to be there: nothing else can be opened later.
+    pub fn key_logs(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let environment = std::env::var_os("SSLKEYLOGFILE").filter(|value| !value.is_empty());
+        let named = match &*self.keylog {
+            [] => environment.map(PathBuf::from).into_iter().collect(),
+            named => named.to_vec(),
+        };
+        for path in &named {
+            anyhow::ensure!(
+                path.exists(),
+                "{}: there is no such key log yet; create it (`touch`) before wscope gives up the right to open files",
+                path.display()
+            );
+        }
+        Ok(named)
+    }
+
     pub fn turn(&self) -> Turn {
         Turn {
             bytes: self.rotate_size,
@@ -156,6 +182,7 @@ impl LiveArgs {
             decode_as: self.decode_as.clone(),
             limits: self.limits.clone(),
             display: self.display.clone(),
+            secrets: self.secrets.clone(),
             ..Captures::default()
         }
     }

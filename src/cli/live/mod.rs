@@ -77,12 +77,24 @@ impl Live {
         let folder = args.spool_dir.clone().unwrap_or_else(std::env::temp_dir);
         let (spool, reader, history) = Spool::new(&folder, args.spool)
             .with_context(|| format!("the spool in {} cannot be made", folder.display()))?;
-        let mut needs = confine::Needs::default();
+        let mut needs = confine::Needs {
+            read: args.key_logs()?,
+            ..confine::Needs::default()
+        };
         let file = match &args.write {
             Some(path) => Some(open_file(args, path, user, &input, &mut needs)?),
             None => None,
         };
         confine::give_up_rights(user)?;
+        for log in &needs.read {
+            nix::unistd::access(log, nix::unistd::AccessFlags::R_OK).with_context(|| {
+                format!(
+                    "{}: wscope gives up root, and as user {} may not read this key log",
+                    log.display(),
+                    nix::unistd::geteuid()
+                )
+            })?;
+        }
         for folder in &needs.write {
             nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).with_context(|| {
                 format!(
@@ -97,6 +109,7 @@ impl Live {
                 "{lack}: the parser is less confined than it could be"
             ));
         }
+        args.secrets.load(&needs.read, &["-".into()])?;
         let out = Out {
             spool: Some(spool),
             file,

@@ -130,10 +130,10 @@ impl Assembly {
             && self.unknown.is_empty()
             && !self.utf8.is_valid()
             && !self.copy.is_empty();
-        if let (true, Some(inflate)) = (unmarked, inflate.as_deref_mut()) {
-            if inflate.unmarked(&self.copy) {
-                self.inflated.ending = Ending::Broken(Culprit::Unmarked);
-            }
+        if let (true, Some(inflate)) = (unmarked, inflate.as_deref_mut())
+            && inflate.unmarked(&self.copy)
+        {
+            self.inflated.ending = Ending::Broken(Culprit::Unmarked);
         }
         if let (true, Some(inflate)) = (self.compressed, inflate) {
             let (summary, inflated) = inflate.end_message(self.of.kind, self.utf8.is_valid());

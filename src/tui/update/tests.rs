@@ -231,10 +231,7 @@ fn links_are_followed_and_lead_back() {
     bench.press("n\t");
     let finding = selected(&bench);
     let about = bench.app.event().unwrap().about.unwrap();
-    while !crate::tui::pane::detail::nodes(&bench.app)[bench.app.detail.at]
-        .link
-        .is_some_and(|link| link == about)
-    {
+    while crate::tui::pane::detail::nodes(&bench.app)[bench.app.detail.at].link != Some(about) {
         bench.press("j");
     }
     bench.press("\n");
