@@ -101,7 +101,7 @@ mod tests {
     fn traffic_keys_as_rfc_8448_section_3() {
         let cases = [
             (
-                "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55b21",
+                "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21",
                 "dbfaa693d1762c5b666af5d950258d01",
                 "5bd3c71b836e0b76bb73265f",
             ),
