@@ -2,6 +2,7 @@
 //!
 //! Each stream is forged, some of its packets are lost, and every frame that is shown must stand where
 //! the whole capture has one. `CHAINS=10000` tries that many seeds; without it, a few hundred.
+#![allow(clippy::print_stdout)]
 
 mod common;
 
