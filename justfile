@@ -24,7 +24,7 @@ tshark:
 fuzz target seconds='60':
     cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run {{target}} -- -max_total_time={{seconds}} -max_len=4096
 
-# Measure: hot loops against their peers.
+# Measure: whole runs on forged traffic, and hot loops, against their peers (`WSCOPE_BENCH_TSHARK=1` for tshark).
 bench:
     cargo bench
 
