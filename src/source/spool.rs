@@ -448,7 +448,11 @@ mod tests {
         let (mut spool, reader, history) = Spool::new(&std::env::temp_dir(), 1 << 20).unwrap();
         let reading = thread::spawn(|| times(Capture::from_reader("spool", reader)));
         for no in 1..=1500 {
-            assert!(spool.packet(&packet(no, &[7; 1000])).unwrap());
+            // The reader may not have noticed yet that there is something to read.
+            while !spool.packet(&packet(no, &[7; 1000])).unwrap() {
+                spool.commit().unwrap();
+                thread::yield_now();
+            }
             if no % 7 == 0 {
                 spool.commit().unwrap();
                 while !history.is_idle() {
