@@ -82,7 +82,9 @@ impl Terminal {
 
     /// The shell is there again, on the normal screen, and shows what is typed.
     fn is_given_back(&self, marker: &str) {
-        let screen = self.wait("ready>");
+        // The last line: what is typed before belongs to the program that ends.
+        let ready = |screen: &str| screen.trim_end().ends_with("ready>");
+        let screen = self.until(ready, "the prompt");
         assert!(!screen.contains("Enter open"), "{screen}");
         let begin = Instant::now();
         let given_back = || {
