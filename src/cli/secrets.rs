@@ -14,6 +14,15 @@ pub struct Secrets {
     loaded: OnceLock<()>,
 }
 
+/// The key logs that were named, else the one that the environment names.
+pub fn key_logs(named: &[PathBuf]) -> Vec<PathBuf> {
+    let environment = std::env::var_os("SSLKEYLOGFILE").filter(|value| !value.is_empty());
+    match named {
+        [] => environment.map(PathBuf::from).into_iter().collect(),
+        named => named.to_vec(),
+    }
+}
+
 /// How long a key log that grows is left alone after a look at it.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -26,13 +35,8 @@ impl Secrets {
         }
         let stream = |path: &PathBuf| path == Path::new("-") || !path.is_file();
         let grows = captures.iter().any(stream);
-        let environment = std::env::var_os("SSLKEYLOGFILE").filter(|value| !value.is_empty());
         let mut logs = Vec::new();
-        let paths = match named {
-            [] => environment.map(PathBuf::from).into_iter().collect(),
-            named => named.to_vec(),
-        };
-        for path in paths {
+        for path in key_logs(named) {
             let mut log = KeyLog::new(&path);
             match log.read(&self.keys, !grows) {
                 Ok(read) => {

@@ -404,33 +404,21 @@ impl Work<'_> {
     }
 
     fn add(&mut self, conn: ConnId, flow: Flow, place: Place, kind: EventKind) {
-        let mut cx = Cx {
+        let mut cx = self.cx_of(conn, flow);
+        cx.emit(place, kind, Loan::default());
+    }
+
+    fn cx(&mut self, tcp: &Connection) -> Cx<'_> {
+        self.cx_of(tcp.id, tcp.flow)
+    }
+
+    fn cx_of(&mut self, conn: ConnId, flow: Flow) -> Cx<'_> {
+        Cx {
             packet: self.packet,
             at_end: self.at_end,
             time: self.time,
             conn,
             flow,
-            limits: &self.config.limits,
-            keys: &self.config.keys,
-            space: Space::Tcp,
-            carrier: None,
-            want: self.want,
-            counters: self.counters,
-            sink: self.sink,
-            error: &mut self.error,
-            room: self.room,
-            marks: Vec::new(),
-        };
-        cx.emit(place, kind, Loan::default());
-    }
-
-    fn cx(&mut self, tcp: &Connection) -> Cx<'_> {
-        Cx {
-            packet: self.packet,
-            at_end: self.at_end,
-            time: self.time,
-            conn: tcp.id,
-            flow: tcp.flow,
             limits: &self.config.limits,
             keys: &self.config.keys,
             space: Space::Tcp,

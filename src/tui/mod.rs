@@ -86,17 +86,22 @@ pub fn run(captures: &Captures, opening: Opening) -> Result<Vec<wscope::Error>> 
         Ok(notes) => app.notes = notes,
         Err(why) => app.said = Some(Err(why)),
     }
-    let mut first = Vec::new();
-    if let Some(filter) = &captures.display {
-        update::filter(&mut app, &filter.to_string(), &mut first);
-    }
-    for job in first {
-        start(job, &workers, &source);
-    }
+    open_filtered(&mut app, &workers, &source);
     jobs::listen(queue.clone());
     jobs::load(capture, source.clone(), queue);
     turn(&mut app, &mut screen, &messages, (&workers, &source))?;
     Ok(app.load.errors)
+}
+
+/// Begins with the display filter of the command line, where there is one.
+fn open_filtered(app: &mut App, workers: &Workers, source: &Source) {
+    let mut first = Vec::new();
+    if let Some(filter) = &source.captures.display {
+        update::filter(app, &filter.to_string(), &mut first);
+    }
+    for job in first {
+        start(job, workers, source);
+    }
 }
 
 /// Shows a live capture until someone quits, or until the terminal is gone; answers with what went wrong.
@@ -122,13 +127,7 @@ pub fn run_live(
     let mut app = App::new(live.name.clone(), opening.theme, size);
     app.live = Some(app::Live::new(history.clone()));
     app.index = wscope::sink::Index::with_limit(ROWS);
-    let mut first = Vec::new();
-    if let Some(filter) = &source.captures.display {
-        update::filter(&mut app, &filter.to_string(), &mut first);
-    }
-    for job in first {
-        start(job, &workers, &source);
-    }
+    open_filtered(&mut app, &workers, &source);
     jobs::listen(queue.clone());
     jobs::watch(live, reader, source.clone(), queue);
     let shown = turn(&mut app, &mut screen, &messages, (&workers, &source));
@@ -263,12 +262,7 @@ impl Screen {
         let terminal = ratatui::try_init()?;
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let _ = crossterm::execute!(
-                io::stdout(),
-                DisableMouseCapture,
-                DisableBracketedPaste,
-                Show
-            );
+            let _ = let_go();
             hook(info);
         }));
         crossterm::execute!(io::stdout(), EnableMouseCapture, EnableBracketedPaste)?;
@@ -278,12 +272,7 @@ impl Screen {
     /// Gives the terminal back, stops until someone says `fg`, and takes it again.
     #[cfg(unix)]
     fn suspend(&mut self) -> io::Result<()> {
-        crossterm::execute!(
-            io::stdout(),
-            DisableMouseCapture,
-            DisableBracketedPaste,
-            Show
-        )?;
+        let_go()?;
         ratatui::try_restore()?;
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
         crossterm::terminal::enable_raw_mode()?;
@@ -302,14 +291,19 @@ impl Screen {
     }
 }
 
+/// Undoes what [`Screen::open`] has asked for beside what ratatui does.
+fn let_go() -> io::Result<()> {
+    crossterm::execute!(
+        io::stdout(),
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        Show
+    )
+}
+
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = crossterm::execute!(
-            io::stdout(),
-            DisableMouseCapture,
-            DisableBracketedPaste,
-            Show
-        );
+        let _ = let_go();
         ratatui::restore();
     }
 }

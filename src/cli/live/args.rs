@@ -1,7 +1,7 @@
 //! What can be said about a live capture.
 
 use crate::cli::args::{Captures, LimitArgs, decode_as, display};
-use crate::cli::secrets::Secrets;
+use crate::cli::secrets::{Secrets, key_logs};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -147,11 +147,7 @@ impl LiveArgs {
 
     /// The key logs, which have to be there: nothing else can be opened later.
     pub fn key_logs(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let environment = std::env::var_os("SSLKEYLOGFILE").filter(|value| !value.is_empty());
-        let named = match &*self.keylog {
-            [] => environment.map(PathBuf::from).into_iter().collect(),
-            named => named.to_vec(),
-        };
+        let named = key_logs(&self.keylog);
         for path in &named {
             anyhow::ensure!(
                 path.exists(),
