@@ -38,8 +38,10 @@ use jobs::{Source, Workers};
 use msg::{Job, Msg};
 use notes::Notes;
 use ratatui::DefaultTerminal;
+use ratatui::layout::{Position, Rect};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 pub use theme::{Palette, Theme};
@@ -252,6 +254,10 @@ fn copy(text: &str) {
     let _ = write!(out, "\x1b]52;c;{coded}\x07").and_then(|()| out.flush());
 }
 
+/// Whether the terminal is ours. A panic gives it back before it speaks: whoever did so again would
+/// put the cursor, and so the shell's prompt, over what it said.
+static HELD: AtomicBool = AtomicBool::new(false);
+
 /// The terminal while it is ours; however we leave, it is given back as it was.
 struct Screen {
     terminal: DefaultTerminal,
@@ -260,9 +266,12 @@ struct Screen {
 impl Screen {
     fn open() -> io::Result<Self> {
         let terminal = ratatui::try_init()?;
+        HELD.store(true, Ordering::SeqCst);
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let _ = let_go();
+            if HELD.swap(false, Ordering::SeqCst) {
+                let _ = let_go();
+            }
             hook(info);
         }));
         crossterm::execute!(io::stdout(), EnableMouseCapture, EnableBracketedPaste)?;
@@ -282,7 +291,10 @@ impl Screen {
             EnableMouseCapture,
             EnableBracketedPaste
         )?;
-        self.terminal.clear()
+        // Not `clear`: it asks the terminal where its cursor is, and the thread that reads keys may
+        // get the answer. Who was away may find another size, too.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 
     #[cfg(not(unix))]
@@ -303,7 +315,9 @@ fn let_go() -> io::Result<()> {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        let _ = let_go();
-        ratatui::restore();
+        if HELD.swap(false, Ordering::SeqCst) {
+            let _ = let_go();
+            ratatui::restore();
+        }
     }
 }
