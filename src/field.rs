@@ -337,7 +337,10 @@ fn visit_ack(event: &Event, ack: &Ack, f: &mut impl FnMut(&'static str, Value<'_
         f("window", Value::Number(window.into()));
     }
     if let Some(bytes) = ack.in_flight {
-        f("bytes_in_flight", Value::Number(bytes.into()));
+        f("bytes_in_flight", Value::Number(bytes.get().into()));
+    }
+    if let Some(bytes) = ack.pushed {
+        f("push_bytes_sent", Value::Number(bytes.get().into()));
     }
 }
 
@@ -399,6 +402,9 @@ fn visit_remark(event: &Event, remark: &Remark, f: &mut impl FnMut(&'static str,
     }
     if let Some(bytes) = remark.in_flight {
         f("bytes_in_flight", Value::Number(bytes.get().into()));
+    }
+    if let Some(bytes) = remark.pushed {
+        f("push_bytes_sent", Value::Number(bytes.get().into()));
     }
 }
 

@@ -100,6 +100,8 @@ pub struct Remark {
     pub duplicate: u32,
     /// Bytes sent and not acknowledged, where the segment carries some.
     pub in_flight: Option<NonZeroU32>,
+    /// Payload bytes since the last PSH, this segment's among them, where it carries some.
+    pub pushed: Option<NonZeroU32>,
     /// Microseconds since the oldest segment was sent that is not acknowledged, where it is sent again:
     /// Wireshark's RTO.
     pub rto: Option<NonZeroU32>,
@@ -119,6 +121,7 @@ impl Remark {
             wireshark: Wireshark::default(),
             duplicate: 0,
             in_flight: None,
+            pushed: None,
             rto: None,
             of: None,
             since: None,

@@ -1,6 +1,7 @@
 //! What happens to a connection.
 
 use super::{Dir, Options, PacketNo, Remark, Timestamp};
+use std::num::NonZeroU32;
 
 /// Something that happened to the connection itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -248,7 +249,7 @@ pub struct Ack {
     /// How much further it goes than the one before, bytes; SYN and FIN count as one.
     pub bytes: u32,
     /// How many segments it confirms.
-    pub segments: u32,
+    pub segments: u16,
     /// The packet that ends exactly where it does.
     pub of: Option<PacketNo>,
     /// Nanoseconds since that packet.
@@ -256,7 +257,9 @@ pub struct Ack {
     /// The window it offers, scaled; none where the scale is not known.
     pub window: Option<u32>,
     /// Bytes sent and not acknowledged, where the segment carries some.
-    pub in_flight: Option<u32>,
+    pub in_flight: Option<NonZeroU32>,
+    /// Payload bytes since the last PSH, the segment's among them, where it carries some.
+    pub pushed: Option<NonZeroU32>,
 }
 
 /// Kinds of acknowledgement.

@@ -561,7 +561,7 @@ impl Connection {
             None => Span::tcp(at, 0),
         };
         if facts.seen.is_some() {
-            remark.in_flight = self.in_flight(segment, dir).and_then(NonZeroU32::new);
+            remark.in_flight = self.in_flight(segment, dir);
         }
         let place = Place {
             about,
@@ -680,10 +680,9 @@ impl Connection {
     }
 
     /// Bytes of this direction that are not acknowledged, this segment's included; a FIN is none.
-    fn in_flight(&self, segment: &Segment<'_>, dir: Dir) -> Option<u32> {
+    fn in_flight(&self, segment: &Segment<'_>, dir: Dir) -> Option<NonZeroU32> {
         let fin = u32::from(segment.flags.fin());
-        let bytes = self.labels.in_flight(dir)?.checked_sub(fin);
-        bytes.filter(|&bytes| bytes > 0)
+        NonZeroU32::new(self.labels.in_flight(dir)?.checked_sub(fin)?)
     }
 
     /// The time from the tap to the end that sends in `dir`, and back, as the handshake shows it.

@@ -103,6 +103,7 @@ impl Trace {
             wireshark: look.labels,
             duplicate: look.duplicate,
             in_flight: None,
+            pushed: facts.seen.and(look.pushed),
             rto: look
                 .rto
                 .and_then(|nanos| NonZeroU32::new(u32::try_from(nanos / 1000).ok()?)),
