@@ -10,6 +10,9 @@ pub struct Limits {
     pub early_bytes: usize,
     /// Pieces of the same (1,024).
     pub early_pieces: usize,
+    /// Segments whose bytes are remembered by a digest, to be compared with what comes in their place
+    /// (64).
+    pub recent_segments: usize,
     /// Bytes that a layer would not take yet, such as half a header (256 KiB).
     pub tail_bytes: usize,
     /// Bytes of an HTTP head (64 KiB).
@@ -26,6 +29,7 @@ impl Default for Limits {
             connections: 1 << 17,
             early_bytes: 1 << 20,
             early_pieces: 1024,
+            recent_segments: 64,
             tail_bytes: 256 << 10,
             head_bytes: 64 << 10,
             message_bytes: 16 << 20,

@@ -86,7 +86,13 @@ impl Trace {
                 let hole = self.hole(segment.seq);
                 about = hole.and_then(|hole| hole.event);
                 of = hole.map(|hole| (hole.packet, facts.now.since(hole.time)));
-                filler(segment, hole, facts)
+                match hole {
+                    Some(hole) => filler(segment, hole, facts),
+                    None if look.labels.has(W::SPURIOUS_RETRANSMISSION) => {
+                        (Label::FilledLate, Why::Missed)
+                    }
+                    None => (Label::FilledLate, Why::GivenUp),
+                }
             }
             Some(seen @ (Seen::Before | Seen::Partly)) => {
                 let before = facts
@@ -103,7 +109,7 @@ impl Trace {
             wireshark: look.labels,
             duplicate: look.duplicate,
             in_flight: None,
-            pushed: facts.seen.and(look.pushed),
+            pushed: None,
             rto: look
                 .rto
                 .and_then(|nanos| NonZeroU32::new(u32::try_from(nanos / 1000).ok()?)),
@@ -204,10 +210,7 @@ impl Trace {
 }
 
 /// Bytes below others, never seen before: overtaken, or lost before the capture and sent again?
-fn filler(segment: &Segment<'_>, hole: Option<&Hole>, facts: &Facts) -> (Label, Why) {
-    let Some(hole) = hole else {
-        return (Label::FilledLate, Why::Late);
-    };
+fn filler(segment: &Segment<'_>, hole: &Hole, facts: &Facts) -> (Label, Why) {
     let (mine, behind) = (Stamp::of(segment), hole.behind);
     if let Some((mine, behind)) = mine.timestamp.zip(behind.timestamp)
         && mine != behind
