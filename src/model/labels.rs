@@ -135,7 +135,8 @@ impl Remark {
             (Label::FilledLate, Why::Missed) => Some(LostWhere::ByCapture),
             (Label::FilledLate, Why::GivenUp) => Some(LostWhere::Undecidable),
             (Label::FilledLate, _) => Some(LostWhere::BeforeTap),
-            (Label::FastRetransmission, _) => Some(LostWhere::BehindTap),
+            (Label::FastRetransmission, Why::AskedFor) => Some(LostWhere::BehindTap),
+            (Label::FastRetransmission, _) => Some(LostWhere::Undecidable),
             (Label::Retransmission, Why::SameFlags) => None,
             (Label::Retransmission | Label::TimeoutRetransmission, _) => {
                 Some(LostWhere::Undecidable)
@@ -287,6 +288,8 @@ pub enum Why {
     GivenUp,
     /// The receiver had repeated its acknowledgement, or had SACK blocks above it.
     AskedFor,
+    /// The same; but when it asked last, nothing tells that the copy before could have come to it.
+    AskedBefore,
     /// Nothing came from the receiver, and a retransmission timeout had passed.
     Silence,
     /// The receiver had acknowledged all of it.
@@ -365,6 +368,9 @@ impl Why {
             Self::GivenUp => "its bytes are new, and had been given up by then",
             Self::AskedFor => {
                 "its bytes had been captured, and the receiver had asked for them by repeated or selective acknowledgements"
+            }
+            Self::AskedBefore => {
+                "its bytes had been captured, and the receiver had asked for them, though perhaps before the last copy could have come to it"
             }
             Self::Silence => {
                 "its bytes had been captured, and no acknowledgement came for a retransmission timeout"

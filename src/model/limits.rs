@@ -19,7 +19,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Bytes of the joined copy of a message (16 MiB); the parts go on without a limit.
     pub message_bytes: usize,
-    /// Nanoseconds after its end at which a connection is forgotten (60 s).
+    /// Nanoseconds after its end at which a connection is forgotten (60 s), or sooner where more than an
+    /// eighth of `connections` have ended since.
     pub linger_nanos: i64,
 }
 

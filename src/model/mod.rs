@@ -8,6 +8,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod carried;
 mod config;
 mod counts;
 mod cx;
@@ -30,6 +31,7 @@ mod time;
 mod tls;
 mod ws;
 
+pub use carried::Carried;
 pub use config::{Config, Protocol};
 pub use counts::Counts;
 pub use cx::{Counters, Cx, Mark, Place};

@@ -540,7 +540,13 @@ impl Connection {
     /// What the other direction, and the past, say of a segment.
     fn facts(&self, segment: &Segment<'_>, dir: Dir, cx: &Cx<'_>) -> Facts {
         let sent = self.labels.sent(dir, segment.seq, cx.packet);
+        let heard = self.labels.heard(dir.flip());
+        let lacked = match (sent, heard, self.way(dir.flip())) {
+            (Some(sent), Some((_, at)), Some(way)) => at.since(sent.time) >= way,
+            _ => false,
+        };
         Facts {
+            lacked,
             answer: segment.is_empty() && dir.flip().of(&self.sides).probed,
             closed: self.labels.closed(dir.flip()),
             asked: self.labels.asks_for(dir.flip(), segment.seq),
@@ -609,7 +615,12 @@ impl Connection {
         };
         let way = self.way(dir);
         let book = self.acks.get_or_insert_default();
-        for Mark { event, dir, span } in std::mem::take(&mut cx.marks) {
+        // Of a message whose beginning is not known any more it cannot be said when it was sent.
+        let marks = std::mem::take(&mut cx.marks);
+        for Mark {
+            event, dir, span, ..
+        } in marks.into_iter().filter(|mark| mark.whole)
+        {
             book.message(dir, event, span.start, span.end(), cx.time);
         }
         let mss = dir.of(&self.sides).mss;
@@ -826,7 +837,10 @@ impl Connection {
             return;
         };
         let marks = std::mem::take(&mut cx.marks);
-        for &Mark { event, dir, span } in &marks {
+        for &Mark {
+            event, dir, span, ..
+        } in &marks
+        {
             let filled = filled && dir == here;
             let delays = stalls.of_message(dir, span, filled, cx.time);
             for remark in delays.into_iter().flatten() {

@@ -52,6 +52,8 @@ pub struct Facts {
     pub closed: bool,
     /// The other side has asked for these bytes.
     pub asked: bool,
+    /// It asked last when the copy before could have come to it and its answer back.
+    pub lacked: bool,
     /// SYN or FIN is set, and was before.
     pub again: bool,
     /// When these bytes were sent before, where that is known.
@@ -197,8 +199,10 @@ impl Trace {
             (Label::Copy, Why::SamePacket)
         } else if labels.has(W::SPURIOUS_RETRANSMISSION) {
             (Label::SpuriousRetransmission, Why::Acknowledged)
-        } else if facts.asked {
+        } else if facts.asked && facts.lacked {
             (Label::FastRetransmission, Why::AskedFor)
+        } else if facts.asked {
+            (Label::FastRetransmission, Why::AskedBefore)
         } else if before.is_some_and(|(_, since)| since >= TIMEOUT) {
             (Label::TimeoutRetransmission, Why::Silence)
         } else if seen == Seen::Partly {

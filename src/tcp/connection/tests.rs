@@ -125,6 +125,7 @@ impl Bench {
             keys: &crate::model::Keys::default(),
             space: crate::model::Space::Tcp,
             carrier: None,
+            carried: Default::default(),
             want: Want::default(),
             counters: &mut self.counters,
             sink: &mut self.said,
