@@ -4,7 +4,7 @@ use super::args::{Captures, Common, ExplainArgs};
 use super::{Done, progress, stdout};
 use anyhow::{Context as _, anyhow};
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 use wscope::explain::{Explanation, Lang, Look, Page, Story, columns, explain, lines, pad};
 use wscope::field::{Filter, View};
@@ -81,8 +81,9 @@ fn is_found(error: &anyhow::Error) -> bool {
 }
 
 fn width() -> usize {
-    let columns = crossterm::terminal::size().map_or(WIDTH, |(columns, _)| columns.into());
-    columns.min(WIDTH)
+    let size = io::stdout().is_terminal().then(crossterm::terminal::size);
+    let columns = size.and_then(Result::ok);
+    columns.map_or(WIDTH, |(columns, _)| usize::from(columns).min(WIDTH))
 }
 
 fn show(told: &Explanation, width: usize, common: Common, out: &mut dyn Write) -> io::Result<()> {

@@ -98,7 +98,7 @@ fn tls_close(ask: &Ask<'_>, close: &TlsClose, told: &mut Explanation) {
         "head.bytes",
         "head.data",
         "head.sealed",
-        "close_notify",
+        "head.close_notify",
     ]);
     for (dir, side) in Dir::BOTH.into_iter().zip(&close.sides) {
         table.row([

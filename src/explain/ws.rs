@@ -100,7 +100,7 @@ fn fragments(ask: &Ask<'_>, message: &Message, dir: Dir, told: &mut Explanation)
     }
     told.tell(ask, "message.fragments", &[("n", &message.frames)]);
     let frames = dir.of(&ask.talk.frames);
-    let mut table = ask.table(&["head.event", "head.opcode", "FIN", "head.payload"]);
+    let mut table = ask.table(&["head.event", "head.opcode", "head.fin", "head.payload"]);
     let mut at = 0_u64;
     let mut split = None;
     for (i, work) in frames.iter().enumerate().take(FRAMES) {
@@ -151,7 +151,7 @@ fn compressed(ask: &Ask<'_>, message: &Message, dir: Dir, told: &mut Explanation
         crate::codec::inflate::BlockKind::Fixed => "deflate.fixed",
         crate::codec::inflate::BlockKind::Dynamic => "deflate.dynamic",
     };
-    let mut table = ask.table(&["head.bit", "head.block", "BFINAL"]);
+    let mut table = ask.table(&["head.bit", "head.block", "head.bfinal"]);
     for (at, kind, last) in traced.blocks.iter().take(8) {
         let last = u8::from(*last).to_string();
         table.row([at.to_string(), ask.say(block(*kind), &[]), last]);
