@@ -75,6 +75,13 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
                 app.previews.extend(texts);
             }
         }
+        Msg::Explained { generation, answer } => {
+            if let Over::Explained(state) = &mut app.over
+                && state.of.is_some_and(|(_, of)| of == generation)
+            {
+                state.answer = Some(answer);
+            }
+        }
         Msg::Compared(lines) => app.over = Over::Compared { lines, top: 0 },
         Msg::Said(what) => app.said = Some(what),
         Msg::Stop => app.quit = true,

@@ -18,7 +18,7 @@ use super::app::{App, Over, Pane};
 use super::canvas::{count, put, put_right, size, span, wrap};
 use super::keys::KEYS;
 use super::pane::{
-    bytes, compared, connections, detail, findings, help, stats, timeline, together,
+    bytes, compared, connections, detail, explained, findings, help, stats, timeline, together,
 };
 use super::theme;
 use ratatui::Frame;
@@ -61,6 +61,13 @@ impl Layout {
             ..area
         }
     }
+}
+
+/// Where detail and bytes stand beside the timeline: both together.
+pub fn beside(layout: &Layout) -> Option<Rect> {
+    let [detail, bytes] = [Pane::Detail, Pane::Bytes].map(|pane| layout.of(pane));
+    let wide = detail.x > 0 && detail.x == bytes.x && !detail.is_empty() && !bytes.is_empty();
+    wide.then(|| detail.union(bytes))
 }
 
 /// Divides the screen; both drawing and scrolling go by it.
@@ -181,7 +188,7 @@ pub fn view(app: &App, frame: &mut Frame) {
         Over::Findings(state) => findings::render(app, state, layout.body, buf),
         Over::Stats => stats::render(app, layout.body, buf),
         Over::Compared { lines, top } => compared::render(app, lines, *top, layout.body, buf),
-        Over::Nothing => {
+        Over::Explained(_) | Over::Nothing => {
             connections::render(app, layout.of(Pane::Connections), buf);
             match &app.together {
                 Some(state) => together::render(app, state, layout.of(Pane::Timeline), buf),
@@ -189,6 +196,9 @@ pub fn view(app: &App, frame: &mut Frame) {
             }
             detail::render(app, layout.of(Pane::Detail), buf);
             bytes::render(app, layout.of(Pane::Bytes), buf);
+            if let Over::Explained(state) = &app.over {
+                explained::render(app, state, buf);
+            }
         }
     }
     errors(app, layout.errors, buf);

@@ -3,7 +3,7 @@
 use super::super::app::{App, Over, Pane, Sifting};
 use super::super::keys::{Action, COMMANDS, Does};
 use super::super::msg::{Extract, Job};
-use super::super::pane::{bytes, detail, findings, help, together};
+use super::super::pane::{bytes, detail, explained, findings, help, together};
 use super::super::prompt::{Prompt, Purpose};
 use super::super::sift::{Needle, Pattern};
 use super::super::theme::{Palette, Theme};
@@ -25,6 +25,7 @@ pub fn act(app: &mut App, action: Action, jobs: &mut Vec<Job>) {
         Action::Help => app.over = Over::Help(0),
         Action::Findings => app.over = Over::Findings(findings::State::new(&app.index)),
         Action::Stats => app.over = Over::Stats,
+        Action::Explain => app.over = Over::Explained(explained::State::default()),
         Action::NextPane => app.focus = app.focus.step(1),
         Action::PreviousPane => app.focus = app.focus.step(-1),
         Action::Left | Action::Right => {
@@ -141,7 +142,21 @@ fn act_over(app: &mut App, action: Action) -> bool {
                 app.over = Over::Nothing;
             }
         }
-        Action::Back | Action::Return | Action::Help | Action::Findings | Action::Stats => {
+        Action::Next | Action::Previous if matches!(app.over, Over::Explained(_)) => {
+            step(app, if action == Action::Next { 1 } else { -1 });
+        }
+        Action::Left | Action::Right => {
+            let room = explained::room(app);
+            if let Over::Explained(state) = &mut app.over {
+                state.step_field(action == Action::Right, room);
+            }
+        }
+        Action::Back
+        | Action::Return
+        | Action::Help
+        | Action::Findings
+        | Action::Stats
+        | Action::Explain => {
             app.over = Over::Nothing;
         }
         _ => {
@@ -155,6 +170,7 @@ fn act_over(app: &mut App, action: Action) -> bool {
 /// Moves in what lies over the panes.
 pub fn scroll_over(app: &mut App, by: isize) {
     let height = usize::from(view::layout(app).body.height);
+    let room = explained::room(app);
     match &mut app.over {
         Over::Nothing | Over::Stats => {}
         Over::Help(top) => {
@@ -162,6 +178,7 @@ pub fn scroll_over(app: &mut App, by: isize) {
             *top = top.saturating_add_signed(by).min(most);
         }
         Over::Findings(state) => state.step(by, height.saturating_sub(1)),
+        Over::Explained(state) => state.step(by, room),
         Over::Compared { lines, top } => {
             let most = (lines.len() + 1).saturating_sub(height);
             *top = top.saturating_add_signed(by).min(most);
