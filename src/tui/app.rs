@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use wscope::engine::Replay;
 use wscope::explain::Lang;
+use wscope::explain::texts::{Value, tr};
 use wscope::model::{ConnId, Counts, Event, EventId, Timestamp};
 use wscope::sink::{Index, Level, Line, Track};
 #[cfg(unix)]
@@ -211,6 +212,11 @@ impl App {
             suspend: false,
             quit: false,
         }
+    }
+
+    /// A text of the screen in its language, found by its English.
+    pub fn tr(&self, english: &str, values: &[Value<'_>]) -> String {
+        tr(self.lang, english, values)
     }
 
     /// The selected connection: with every acknowledgement where they are shown and have come.

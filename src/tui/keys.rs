@@ -233,6 +233,15 @@ mod tests {
     }
 
     #[test]
+    fn every_help_is_there_in_both_languages() {
+        let keys = KEYS.iter().flat_map(|it| [it.help, it.footer]);
+        let commands = COMMANDS.iter().map(|it| it.help);
+        for help in keys.chain(commands).filter(|help| !help.is_empty()) {
+            assert!(wscope::explain::texts::knows(help), "{help}");
+        }
+    }
+
+    #[test]
     fn commands_are_in_order() {
         assert!(COMMANDS.is_sorted_by_key(|command| command.name));
     }
