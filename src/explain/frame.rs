@@ -6,7 +6,7 @@ use crate::codec::mask;
 use crate::model::{Dir, Frame, MaskingKey, Opcode};
 
 /// Payload bytes that the ruler draws, at most.
-const DRAWN: usize = 8;
+const DRAWN: usize = 4;
 /// Payload bytes that are unmasked one by one.
 const UNMASKED: usize = 16;
 /// Bytes of a frame that are shown.

@@ -289,7 +289,11 @@ fn progress(app: &App) -> String {
     if app.load.done {
         let last = app.index.tracks().iter().map(|track| track.last).max();
         let first = app.start.unwrap_or(Timestamp(0));
-        return format!("{packets}, {}", span(last.unwrap_or(first).since(first)));
+        let time = span(last.unwrap_or(first).since(first));
+        return app.tr(
+            "{packets}, {time}",
+            &[("packets", &packets), ("time", &time)],
+        );
     }
     match app.load.progress.map(|(progress, _)| progress) {
         Some(progress) => match progress.total.filter(|&total| total > 0) {

@@ -255,7 +255,7 @@ mod tests {
             bench.press("<");
         }
         let mut bench = Bench::new("tour.pcapng", SMALL);
-        bench.press("fff:at 7.0\ne");
+        bench.press("fffgjjje");
         assert!(bench.screen().contains("ACK"), "{}", bench.screen());
     }
 }
