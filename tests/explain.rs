@@ -468,3 +468,15 @@ fn the_screen_has_its_words_in_both_languages() {
     }
     assert!(asked > 60, "{asked}");
 }
+
+#[test]
+fn every_rule_has_its_text_and_the_english_is_its_own() {
+    let mut rules = 0;
+    for rule in wscope::rules::rules() {
+        let text = wscope::explain::texts::find(&format!("rule.{}", rule.id));
+        let text = text.unwrap_or_else(|| panic!("{}", rule.id));
+        assert_eq!(text.in_lang(Lang::En), rule.title, "{}", rule.id);
+        rules += 1;
+    }
+    assert_eq!(rules, 127);
+}

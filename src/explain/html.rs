@@ -8,6 +8,9 @@ use std::fmt::{self, Write as _};
 /// What a browser may do with the page: draw it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
+/// So many events are shown open.
+const FEW: usize = 3;
+
 /// Fields of a ruler that light up under the pointer; a frame has no more.
 const CELLS: usize = 12;
 
@@ -66,6 +69,10 @@ impl Page {
         writeln!(out, "</main>\n</body>\n</html>")
     }
 
+    fn count(&self) -> usize {
+        self.talks.iter().map(|talk| talk.rows.len()).sum()
+    }
+
     /// What may be folded away, of the layers that there are.
     fn layers(&self, out: &mut String) -> fmt::Result {
         writeln!(
@@ -116,8 +123,10 @@ impl Page {
         let dir = row.dir.map_or("none", Dir::word);
         writeln!(
             out,
-            "<details class=\"row {} {dir}\" id=\"e{id}\">",
-            row.layer.word()
+            "<details class=\"row {} {dir}\" id=\"e{id}\"{}>",
+            row.layer.word(),
+            // Where there is little, nobody should have to open it.
+            if self.count() <= FEW { " open" } else { "" }
         )?;
         write!(
             out,
@@ -132,11 +141,9 @@ impl Page {
     }
 }
 
-/// The ladder's rung: two life lines, and an arrow between them.
+/// The ladder's rung: an arrow between the two life lines.
 fn arrow(out: &mut String, dir: Option<Dir>) -> fmt::Result {
     out.push_str("<svg class=\"rung\" width=\"100%\" height=\"14\" aria-hidden=\"true\">");
-    out.push_str("<line class=\"life\" x1=\"1\" x2=\"1\" y1=\"0\" y2=\"14\"/>");
-    out.push_str("<svg x=\"100%\" overflow=\"visible\"><line class=\"life\" x1=\"-1\" x2=\"-1\" y1=\"0\" y2=\"14\"/></svg>");
     match dir {
         None => {
             out.push_str("<line class=\"none\" x1=\"8\" x2=\"98%\" y1=\"7\" y2=\"7\"/>");

@@ -43,6 +43,7 @@ const TABLES: &[(&str, &str)] = &[
     ("message", include_str!("texts/message.toml")),
     ("others", include_str!("texts/others.toml")),
     ("page", include_str!("texts/page.toml")),
+    ("rules", include_str!("texts/rules.toml")),
     ("ui", include_str!("texts/ui.toml")),
 ];
 
