@@ -72,8 +72,14 @@ pub fn explain(lang: Lang, event: &Event, flow: &Flow, loan: Loan<'_>, talk: &Ta
     if let Some(about) = event.about {
         told.what.push(ask.say("any.about", &[("id", &about)]));
     }
-    tcp::arithmetic(&ask, &mut told);
-    tcp::states(&ask, &mut told);
+    match &event.kind {
+        // What they speak of has its numbers and states with it.
+        EventKind::Anomaly(_) | EventKind::Finding(_) | EventKind::Insight(_) => {}
+        EventKind::Tcp(_) | EventKind::Http(_) | EventKind::Tls(_) | EventKind::Ws(_) => {
+            tcp::arithmetic(&ask, &mut told);
+            tcp::states(&ask, &mut told);
+        }
+    }
     told
 }
 

@@ -210,7 +210,8 @@ impl Talk {
     pub fn acknowledged(&self, sent: &Sent) -> Option<&Sent> {
         let ack = sent.ack?;
         let those = sent.dir.flip().of(&self.sent);
-        those.iter().rev().find(|it| it.end() == ack)
+        let takes = |it: &&Sent| it.end() != it.seq;
+        those.iter().rev().filter(takes).find(|it| it.end() == ack)
     }
 
     /// Whether a segment of this side with these bytes has gone by before the one at hand.
