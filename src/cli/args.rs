@@ -87,6 +87,8 @@ pub enum Command {
     Keys(KeysArgs),
     /// The fields that a display filter may ask for.
     Fields(FieldsArgs),
+    /// A capture made to order: messages, fragments, pings, losses, breaches; the same for the same seed.
+    Gen(Box<super::generate::GenArgs>),
     /// Captures from an interface, and shows traffic as it happens.
     #[cfg(unix)]
     Live(Box<super::live::LiveArgs>),

@@ -4,6 +4,7 @@ pub mod args;
 mod check;
 mod embed;
 mod fields;
+mod generate;
 #[cfg(unix)]
 mod interfaces;
 mod keys;
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Keys(args)) => keys::run(&args),
         Some(Command::Fields(args)) => fields::run(&args),
+        Some(Command::Gen(args)) => generate::run(&args),
         None => print::run(
             &Print {
                 captures,

@@ -153,6 +153,14 @@ impl Upgrade {
         self
     }
 
+    /// Asks with this key, and answers to it as is due.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        self.request = self.request.set("Sec-WebSocket-Key", key);
+        self.response = self.response.set("Sec-WebSocket-Accept", &accept(key));
+        self
+    }
+
     /// Changes the request.
     #[must_use]
     pub fn request(mut self, change: impl FnOnce(Head) -> Head) -> Self {
