@@ -22,6 +22,7 @@
 //! | [`field`] | the fields of an event by name: one table, many readers |
 //! | [`rules`] | one literal per rule, and the judge that asks them |
 //! | [`insight`] | folds that answer one question each: cost, heartbeats, pairs, why it ended |
+//! | [`explain`] | what events mean, in English and in Chinese: texts as data, worked examples |
 //! | [`sink`] | what events become: lines of text or JSON, totals |
 //! | [`forge`] | captures from code, with faults, that know the truth |
 //! | [`engine`] | the wiring, the only module that knows all the others |
@@ -51,6 +52,7 @@ pub mod codec;
 pub mod decode;
 pub mod engine;
 mod error;
+pub mod explain;
 pub mod field;
 pub mod forge;
 pub mod insight;

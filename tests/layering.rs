@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("insight", &["payload"]),
     ("payload", &[]),
     ("forge", &["source", "error"]),
+    ("explain", &["codec", "field", "proto", "rules", "sink"]),
     (
         "engine",
         &[

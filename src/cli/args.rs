@@ -3,6 +3,7 @@
 use crate::tui::{Opening, Palette, Theme};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use wscope::explain::{Lang, UnknownLang};
 use wscope::field::Filter;
 use wscope::model::{Config, EventId, Limits, Protocol};
 use wscope::source::Capture;
@@ -275,6 +276,23 @@ pub struct Common {
     /// Colours: always, never, or where standard output is a terminal and NO_COLOR is not set.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, global = true)]
     pub color: Colour,
+
+    /// The language of explanations, lessons and the screen: en or zh; else the one of the locale.
+    #[arg(long, value_name = "LANG", value_parser = lang, global = true)]
+    pub lang: Option<Lang>,
+}
+
+impl Common {
+    /// The language to speak: the one asked for, else the one of the locale.
+    pub fn lang(self) -> Lang {
+        self.lang
+            .unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()))
+    }
+}
+
+/// `zh`
+fn lang(word: &str) -> Result<Lang, UnknownLang> {
+    word.parse()
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
