@@ -181,6 +181,15 @@ fn faults_are_as_ordered() {
     assert_eq!(count(&events(&path), kind("text")), 4);
 }
 
+/// Breaches that cannot be done without another.
+const ALSO: &[(&str, &str)] = &[
+    // The server takes what it should refuse: there would be no messages else.
+    ("key", "WS-ANSWER-TO-BROKEN"),
+    ("version", "WS-ANSWER-TO-BROKEN"),
+    // The ping that got a wrong answer got no right one.
+    ("pong", "WS-PING-UNANSWERED"),
+];
+
 #[test]
 fn every_violation_breaks_its_rule_and_no_other_in_earnest() {
     let dir = TempDir::new().unwrap();
@@ -198,7 +207,7 @@ fn every_violation_breaks_its_rule_and_no_other_in_earnest() {
         );
         let others: Vec<_> = broken(&path)
             .into_iter()
-            .filter(|rule| rule != it.rule())
+            .filter(|rule| rule != it.rule() && !ALSO.contains(&(it.name(), rule.as_str())))
             .collect();
         assert_eq!(others, [""; 0], "--violate {} breaks more", it.name());
         assert_eq!(

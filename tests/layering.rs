@@ -19,6 +19,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("payload", &[]),
     ("forge", &["source", "error"]),
     ("explain", &["codec", "field", "proto", "rules", "sink"]),
+    ("lab", &["explain", "forge", "sink"]),
+    (
+        "lesson",
+        &[
+            "engine", "error", "explain", "field", "forge", "sink", "source",
+        ],
+    ),
     (
         "engine",
         &[

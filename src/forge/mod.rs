@@ -31,7 +31,7 @@ mod tcp;
 mod traffic;
 
 pub use frame::{Content, Form, Frame, Mask, Message, binary, close, frame, ping, pong, text};
-pub use http::{Head, Upgrade, request, response};
+pub use http::{Head, Upgrade, accept_value, request, response};
 pub use order::{By, Ending, Impossible, Order, Violation};
 pub use tcp::{Acks, Net};
 pub use traffic::{Mix, Sums, Traffic};
@@ -39,7 +39,7 @@ pub use traffic::{Mix, Sums, Traffic};
 use crate::model::{self, Dir, Flow, Kind, Link, PacketNo, Timestamp};
 use crate::source::PcapngWriter;
 use frame::Deflater;
-use random::Random;
+pub(crate) use random::Random;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::time::Duration;
@@ -276,6 +276,13 @@ impl Scenario {
     #[must_use]
     pub fn wait(mut self, time: Duration) -> Self {
         self.tcp.wait(time);
+        self
+    }
+
+    /// Time goes by, and who owes an acknowledgement sends it after 40 ms.
+    #[must_use]
+    pub fn pause(mut self, time: Duration) -> Self {
+        self.tcp.pause(time);
         self
     }
 

@@ -198,7 +198,7 @@ impl Order {
         scenario = self.dialogue(scenario)?;
         for _ in 0..self.keep_alive {
             scenario = scenario
-                .wait(Duration::from_secs(1))
+                .pause(Duration::from_secs(1))
                 .keep_alive(Dir::S2c, b"");
         }
         let offended = breach::dialogue(&self.violate, &mut scenario);
@@ -288,7 +288,7 @@ impl Order {
         for nth in 0..=self.messages {
             for (number, _) in (1..).zip(&pings).filter(|&(_, &after)| after == nth) {
                 let words = format!("ping {number}");
-                scenario = scenario.wait(PAUSE).server(ping(words.as_str()));
+                scenario = scenario.pause(PAUSE).server(ping(words.as_str()));
                 scenario = scenario.pong(words.as_str());
             }
             if nth == self.messages {
@@ -300,7 +300,7 @@ impl Order {
                 None => Dir::S2c,
             };
             let message = self.message(nth + 1, dir).fragments(self.fragmented.max(1));
-            scenario = scenario.wait(PAUSE);
+            scenario = scenario.pause(PAUSE);
             if unlucky.contains(&nth) {
                 scenario = scenario.lose_next();
             }
@@ -321,7 +321,7 @@ impl Order {
     }
 
     fn end(&self, mut scenario: Scenario, offended: Option<(Dir, u16)>) -> Scenario {
-        scenario = scenario.wait(PAUSE);
+        scenario = scenario.pause(PAUSE);
         match self.end {
             Ending::Open => scenario,
             Ending::Rst => scenario.rst(self.by.dir()),

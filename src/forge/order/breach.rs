@@ -47,13 +47,13 @@ const ROWS: &[Row] = &[
     row(
         "key",
         "WS-REQUEST-KEY-FORM",
-        "the key is not 16 bytes",
+        "the key is not 16 bytes, and is taken",
         Breach::Key,
     ),
     row(
         "version",
         "WS-REQUEST-VERSION-13",
-        "the client asks for version 12",
+        "the client asks for version 12, and gets it",
         Breach::Version,
     ),
     row(
@@ -320,7 +320,11 @@ pub(super) fn dialogue(ordered: &[Violation], scenario: &mut Scenario) -> Option
                 (now.client(bytes), 1007)
             }
             Breach::Pong => {
-                *scenario = now.server(ping("left")).client(pong("right"));
+                *scenario = now
+                    .server(ping("left"))
+                    .client(pong("right"))
+                    .wait(std::time::Duration::from_secs(2))
+                    .client(text("I have answered"));
                 continue;
             }
             Breach::Unanswered => {
