@@ -82,6 +82,8 @@ pub enum Command {
     Stats(StatsArgs),
     /// What the rules of the protocol say of both sides; exit code 1 where an error was found.
     Check(Check),
+    /// What an event means and where its bytes come from; or all of them on one page.
+    Explain(ExplainArgs),
     /// The rules, or one of them explained.
     Rules(RulesArgs),
     /// Which TLS connections the secrets of key logs fit, and which have none.
@@ -330,6 +332,52 @@ pub struct Print {
     /// Put the secrets that opened something into that file: whoever has it can read the inside.
     #[arg(long, requires = "write")]
     pub embed_keys: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The capture; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The event, such as 17.1; `wscope print` has them in its first column. Without it: all, a line each.
+    #[arg(value_name = "ID")]
+    pub event: Option<EventId>,
+
+    /// Write one page that needs nothing else: ladder, bits, bytes, explanations.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// The same as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+
+    /// Also every acknowledgement; ids are then those of `print --acks`.
+    #[arg(long)]
+    pub acks: bool,
+
+    /// At most so many events on a page.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    pub limit: usize,
+
+    /// Only events that pass this display filter.
+    #[arg(short = 'Y', long = "display-filter", value_name = "FILTER", value_parser = display)]
+    pub display: Option<Filter>,
+
+    /// Open TLS with the secrets in this key log; may be given again.
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
+}
+
+impl ExplainArgs {
+    /// The capture, and how it is read.
+    pub fn captures(&self) -> Captures {
+        Captures {
+            files: vec![self.file.clone()],
+            keylog: self.keylog.clone(),
+            ..Captures::default()
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,7 @@
 pub mod args;
 mod check;
 mod embed;
+mod explain;
 mod fields;
 mod generate;
 #[cfg(unix)]
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Some(Command::TryConfined(args)) => live::try_confined(&args),
         None if io::stdout().is_terminal() => tui::run(&captures, screen.opening(common.colour())),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
+        Some(Command::Explain(args)) => explain::run(&args, common),
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Keys(args)) => keys::run(&args),
         Some(Command::Fields(args)) => fields::run(&args),
