@@ -19,11 +19,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("payload", &[]),
     ("forge", &["source", "error"]),
     ("explain", &["codec", "field", "proto", "rules", "sink"]),
-    ("lab", &["explain", "forge", "sink"]),
+    ("lab", &["codec", "explain", "forge", "sink"]),
     (
         "lesson",
         &[
-            "engine", "error", "explain", "field", "forge", "sink", "source",
+            "codec", "engine", "error", "explain", "field", "forge", "sink", "source",
         ],
     ),
     (

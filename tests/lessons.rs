@@ -19,7 +19,11 @@ fn no_step_states_what_its_capture_does_not_show() {
         let open = lesson.open().unwrap();
         for nth in 0..open.len() {
             let place = format!("lesson {} step {}", lesson.number, nth + 1);
-            wrong.extend(open.check(nth).into_iter().map(|why| format!("{place}: {why}")));
+            wrong.extend(
+                open.check(nth)
+                    .into_iter()
+                    .map(|why| format!("{place}: {why}")),
+            );
             let step = &lesson.steps[nth];
             if step.at.is_empty() {
                 wrong.push(format!("{place}: it points at nothing"));
@@ -41,7 +45,13 @@ fn every_step_has_its_texts_and_pictures_in_both_languages() {
         for nth in 0..open.len() {
             let place = format!("lesson {} step {}", lesson.number, nth + 1);
             for lang in Lang::ALL {
-                let Slide { title, text, panel, rows, .. } = open.slide(nth, lang).unwrap();
+                let Slide {
+                    title,
+                    text,
+                    panel,
+                    rows,
+                    ..
+                } = open.slide(nth, lang).unwrap();
                 if title.is_empty() || text.len() < 40 {
                     wrong.push(format!("{place} {lang}: no text"));
                 }
@@ -64,7 +74,8 @@ fn every_step_has_its_texts_and_pictures_in_both_languages() {
 /// What wrong lessons are told.
 #[test]
 fn a_lesson_that_is_wrong_says_where() {
-    let head = "number = 99\ntitle.en = \"a\"\ntitle.zh = \"b\"\nabout.en = \"c\"\nabout.zh = \"d\"\n";
+    let head =
+        "number = 99\ntitle.en = \"a\"\ntitle.zh = \"b\"\nabout.en = \"c\"\nabout.zh = \"d\"\n";
     let step = "[[step]]\ntitle.en = \"a\"\ntitle.zh = \"b\"\ntext.en = \"c\"\ntext.zh = \"d\"\n";
     let read = |text: String| lesson::Lesson::read(&text).unwrap_err();
     assert!(read(format!("{head}{step}")).contains("neither `capture` nor `gen`"));

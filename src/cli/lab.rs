@@ -82,7 +82,9 @@ fn make(args: &MakeArgs, lang: Lang) -> Done {
     };
     let lab = lab(&args.captures, order)?;
     if lab.questions.is_empty() {
-        bail!("nothing can be asked: the capture shows no whole TCP handshake, HTTP response or WebSocket frame");
+        bail!(
+            "nothing can be asked: the capture shows no whole TCP handshake, HTTP response or WebSocket frame"
+        );
     }
     if lab.questions.len() < args.count {
         super::say(&format!(
@@ -105,8 +107,14 @@ fn make(args: &MakeArgs, lang: Lang) -> Done {
         ("key.toml", key),
     ];
     // All or none.
-    if let Some((name, _)) = files.iter().find(|(name, _)| !args.force && dir.join(name).exists()) {
-        bail!("{} is there already: --force writes over it", dir.join(name).display());
+    if let Some((name, _)) = files
+        .iter()
+        .find(|(name, _)| !args.force && dir.join(name).exists())
+    {
+        bail!(
+            "{} is there already: --force writes over it",
+            dir.join(name).display()
+        );
     }
     for (name, text) in files {
         let mut out = generate::output(&dir.join(name), args.force)?;
@@ -128,7 +136,8 @@ fn lab(captures: &Captures, order: Order) -> anyhow::Result<Lab> {
 
 fn grade(args: &GradeArgs, lang: Lang) -> Done {
     let form = read(&args.answers)?;
-    let answers = Answers::read(&form).map_err(|why| anyhow!("{}: {why}", args.answers.display()))?;
+    let answers =
+        Answers::read(&form).map_err(|why| anyhow!("{}: {why}", args.answers.display()))?;
     let lab = match (&args.key, args.capture.is_empty()) {
         (Some(key), _) => {
             let text = read(key)?;

@@ -126,7 +126,7 @@ impl Upgrade {
         let response = response(101)
             .field("Upgrade", "websocket")
             .field("Connection", "Upgrade")
-            .field("Sec-WebSocket-Accept", &accept_value(&key));
+            .field("Sec-WebSocket-Accept", &accept(&key));
         Self {
             request,
             response,
@@ -157,7 +157,7 @@ impl Upgrade {
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         self.request = self.request.set("Sec-WebSocket-Key", key);
-        self.response = self.response.set("Sec-WebSocket-Accept", &accept_value(key));
+        self.response = self.response.set("Sec-WebSocket-Accept", &accept(key));
         self
     }
 
@@ -199,9 +199,9 @@ fn promised(extension: &str, dir: Dir) -> Side {
     side
 }
 
-/// The accept value that answers a key.   RFC 6455 section 4.2.2
-#[must_use]
-pub fn accept_value(key: &str) -> String {
+/// The answer to a key, worked out here once more: what is forged checks what is decoded.
+/// RFC 6455 section 4.2.2
+fn accept(key: &str) -> String {
     BASE64_STANDARD.encode(Sha1::digest([key, GUID].concat()))
 }
 

@@ -31,7 +31,7 @@ mod tcp;
 mod traffic;
 
 pub use frame::{Content, Form, Frame, Mask, Message, binary, close, frame, ping, pong, text};
-pub use http::{Head, Upgrade, accept_value, request, response};
+pub use http::{Head, Upgrade, request, response};
 pub use order::{By, Ending, Impossible, Order, Violation};
 pub use tcp::{Acks, Net};
 pub use traffic::{Mix, Sums, Traffic};

@@ -29,7 +29,10 @@ pub(super) struct Seen {
 
 /// The capture has more events than a sheet is made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("more than {} events: make a lab of a part of the capture (`wscope print -w PART -Y …`, editcap, or -f)", Facts::MOST)]
+#[error(
+    "more than {} events: make a lab of a part of the capture (`wscope print -w PART -Y …`, editcap, or -f)",
+    Facts::MOST
+)]
 pub struct TooLarge;
 
 impl Facts {

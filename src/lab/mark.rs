@@ -76,7 +76,12 @@ impl Answers {
                     answers.given.push((number, given));
                 }
                 Err(_) if number.trim().eq_ignore_ascii_case("name") => answers.name = given,
-                Err(_) => return Err(format!("line {nth}: {:?} is no question's number", number.trim())),
+                Err(_) => {
+                    return Err(format!(
+                        "line {nth}: {:?} is no question's number",
+                        number.trim()
+                    ));
+                }
             }
         }
         Ok(answers)
@@ -141,10 +146,17 @@ impl Form {
 /// `17`, `#17`, `0x11`, `packet 17`, `1,448`
 fn number(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
-    let text = text.strip_prefix("packet").or(text.strip_prefix("no.")).unwrap_or(&text);
+    let text = text
+        .strip_prefix("packet")
+        .or(text.strip_prefix("no."))
+        .unwrap_or(&text);
     let text = text.trim().trim_start_matches('#');
     let text = text.trim_end_matches([' ', '.', '。']);
-    let text = text.strip_suffix("bytes").or(text.strip_suffix("字节")).unwrap_or(text).trim();
+    let text = text
+        .strip_suffix("bytes")
+        .or(text.strip_suffix("字节"))
+        .unwrap_or(text)
+        .trim();
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.replace([',', '_'], "").parse().ok(),
@@ -185,7 +197,12 @@ mod tests {
             assert!(Form::Number.same("17", text), "{text:?}");
         }
         assert!(Form::Number.same("1448", "1,448"));
-        for text in ["df 89 48 36", "DF:89:48:36", "0xdf894836", "0xdf, 0x89, 0x48, 0x36"] {
+        for text in [
+            "df 89 48 36",
+            "DF:89:48:36",
+            "0xdf894836",
+            "0xdf, 0x89, 0x48, 0x36",
+        ] {
             assert!(Form::Hex.same("df 89 48 36", text), "{text:?}");
         }
         assert!(Form::Numbers.same("1 2 3", "1, 2, 3") && Form::Numbers.same("1 2 3", "#1 #2 #3"));
@@ -212,8 +229,20 @@ mod tests {
         let form = "\u{feff}# a comment\nname: 李雷\n\n1: 17\n2：server\n1: 18\n3:\n";
         let answers = Answers::read(form).unwrap();
         assert_eq!(answers.name, "李雷");
-        assert_eq!([answers.get(1), answers.get(2), answers.get(3), answers.get(4)], ["18", "server", "", ""]);
+        assert_eq!(
+            [
+                answers.get(1),
+                answers.get(2),
+                answers.get(3),
+                answers.get(4)
+            ],
+            ["18", "server", "", ""]
+        );
         assert!(Answers::read("17").unwrap_err().contains("line 1"));
-        assert!(Answers::read("one: 17").unwrap_err().contains("no question's number"));
+        assert!(
+            Answers::read("one: 17")
+                .unwrap_err()
+                .contains("no question's number")
+        );
     }
 }

@@ -69,7 +69,10 @@ impl Lab {
             Lang::Zh => "# 答案写在冒号后面。",
         };
         let capture = Escaped(capture);
-        let _ = writeln!(out, "{words}\n# lab seed={seed} level={level} count={count} capture={capture}\nname:");
+        let _ = writeln!(
+            out,
+            "{words}\n# lab seed={seed} level={level} count={count} capture={capture}\nname:"
+        );
         for (number, question) in (1..).zip(&self.questions) {
             let unit = match (question.form, lang) {
                 (Form::Number | Form::Exact, _) => "",
@@ -80,7 +83,15 @@ impl Lab {
                 (Form::Side, Lang::En) => "   # client or server",
                 (Form::Side, Lang::Zh) => "   # client 或 server",
             };
-            let _ = writeln!(out, "{}{number}:", if unit.is_empty() { String::new() } else { format!("{}\n", unit.trim()) });
+            let _ = writeln!(
+                out,
+                "{}{number}:",
+                if unit.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}\n", unit.trim())
+                }
+            );
         }
         out
     }
@@ -107,7 +118,9 @@ impl Order {
     /// What the form says that its sheet was made of; the capture is only named.
     #[must_use]
     pub fn of_form(text: &str) -> Option<Self> {
-        let line = text.lines().find_map(|line| line.trim().strip_prefix("# lab "))?;
+        let line = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("# lab "))?;
         let (numbers, capture) = line.split_once(" capture=")?;
         let value = |name: &str| {
             let mut words = numbers.split_whitespace();
@@ -153,7 +166,10 @@ pub fn report(name: &str, marked: &[Marked<'_>], lang: Lang) -> String {
         let _ = writeln!(out, "     {right} {}", question.answer);
         let _ = writeln!(out, "     {}", question.why.in_lang(lang));
     }
-    let right = marked.iter().filter(|it| it.verdict == Verdict::Right).count();
+    let right = marked
+        .iter()
+        .filter(|it| it.verdict == Verdict::Right)
+        .count();
     let _ = match lang {
         Lang::En => writeln!(out, "{right} of {} right", marked.len()),
         Lang::Zh => writeln!(out, "{} 题答对 {right} 题", marked.len()),

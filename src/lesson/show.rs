@@ -4,11 +4,11 @@
 
 use super::data::Show;
 use super::watch::{Seen, Watched};
+use crate::codec::accept::GUID;
+use crate::codec::{self, mask};
 use crate::explain::Lang;
 use crate::model::{Event, EventId, EventKind, Frame, Header, Http, Message, Note, Tcp, Ws};
 use crate::sink::{Escaped, summary};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use sha1::{Digest as _, Sha1};
 
 /// What is shown of these events.
 pub fn panel(show: Show, at: &[EventId], watched: &Watched, lang: Lang) -> Vec<String> {
@@ -59,41 +59,32 @@ fn bits(seen: &Seen, watched: &Watched, lang: Lang) -> Vec<String> {
         let bits = (from..8).map(|nth| bit(byte, nth).to_string());
         bits.collect::<Vec<_>>().join(" ")
     };
-    let yes = |set: bool| {
-        if set {
-            say(lang, "yes", "是")
-        } else {
-            say(lang, "no", "否")
-        }
+    let fin = match frame.fin {
+        true => say(lang, "the last frame of its message", "消息的最后一帧"),
+        false => say(lang, "more frames follow", "后面还有帧"),
     };
+    let masked = match second >= 128 {
+        true => say(lang, "masked", "有掩码"),
+        false => say(lang, "not masked", "没有掩码"),
+    };
+    let length = say(lang, "length", "长度");
     let mut lines = vec![
+        "      FIN  RSV1-3  opcode".to_owned(),
         format!(
-            "{:02x}    {}  {} {} {}  {}   FIN {} ({})   RSV {} {} {}   opcode {} = {}",
-            first,
+            "{first:02x}    {}    {} {} {}   {}        {fin}; opcode {} = {}",
             bit(first, 0),
             bit(first, 1),
             bit(first, 2),
             bit(first, 3),
             run(first, 4),
-            bit(first, 0),
-            match frame.fin {
-                true => say(lang, "last", "最后一帧"),
-                false => say(lang, "more follow", "后面还有"),
-            },
-            bit(first, 1),
-            bit(first, 2),
-            bit(first, 3),
             first & 15,
             frame.opcode,
         ),
+        format!("      MASK {length}"),
         format!(
-            "{:02x}    {}  {}      MASK {} ({})   {} {}",
-            second,
+            "{second:02x}    {}    {}          {masked}; {length} {}",
             bit(second, 0),
             run(second, 1),
-            bit(second, 0),
-            yes(second >= 128),
-            say(lang, "length", "长度"),
             second & 127,
         ),
     ];
@@ -107,7 +98,7 @@ fn bits(seen: &Seen, watched: &Watched, lang: Lang) -> Vec<String> {
         let means = say(lang, "means: read", "表示：再读");
         let unit = say(lang, "bits more", "位");
         lines.push(format!(
-            "{digits:<24} {} {means} {} {unit} = {}",
+            "{digits:<26} {} {means} {} {unit} = {}",
             second & 127,
             wide * 8,
             frame.length
@@ -115,7 +106,7 @@ fn bits(seen: &Seen, watched: &Watched, lang: Lang) -> Vec<String> {
     }
     if let Some(key) = frame.masking_key {
         lines.push(format!(
-            "{:<24} {}",
+            "{:<26} {}",
             digits(&key.0),
             say(
                 lang,
@@ -151,8 +142,8 @@ fn accept(seen: &Seen, lang: Lang) -> Vec<String> {
     let (Some(key), Some(accept)) = (&open.key, &open.accept) else {
         return Vec::new();
     };
-    let hash = Sha1::digest([key.as_str(), GUID].concat());
-    let ours = BASE64_STANDARD.encode(hash);
+    let hash = codec::accept::hash(key.as_bytes());
+    let ours = codec::accept::value(key.as_bytes());
     let verdict = match *accept == ours {
         true => say(lang, "equal: right", "相同：正确"),
         false => say(lang, "different: WRONG", "不同：错误"),
@@ -187,7 +178,8 @@ fn unmask(seen: &Seen, watched: &Watched, lang: Lang) -> Vec<String> {
         .take(SHOWN)
         .collect();
     let keys: Vec<u8> = key.0.iter().copied().cycle().take(wire.len()).collect();
-    let clear: Vec<u8> = wire.iter().zip(&keys).map(|(a, b)| a ^ b).collect();
+    let mut clear = wire.clone();
+    mask::apply(&mut clear, key.0, 0);
     let letters = clear.iter().map(|&byte| match byte {
         b' '..=b'~' => format!(" {}", char::from(byte)),
         _ => " ·".to_owned(),
@@ -390,6 +382,3 @@ fn pad(text: &str, columns: usize) -> String {
         .sum::<usize>();
     format!("{text}{}", " ".repeat(columns.saturating_sub(wide)))
 }
-
-/// RFC 6455 section 1.3
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -2,7 +2,9 @@
 
 use super::super::facts::Facts;
 use super::{Both, Form, Question, digits, question, side};
-use crate::forge::{Random, accept_value};
+use crate::codec::accept::{self, GUID};
+use crate::codec::mask;
+use crate::forge::Random;
 use crate::model::{Dir, EventKind, Frame, Ws};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha1::{Digest as _, Sha1};
@@ -34,26 +36,30 @@ fn accepts(facts: &Facts, random: &mut Random, into: &mut Vec<Question>) {
         if let (Some(key), Some(true)) = (&open.key, open.accept_ok) {
             let session = open.session;
             let ask = Both::new(
-                format!("Compute the accept value for the key of session {session}, and compare it with the header. Which is it?"),
+                format!(
+                    "Compute the accept value for the key of session {session}, and compare it with the header. Which is it?"
+                ),
                 format!("用会话 {session} 的 key 算出 accept 值，并与响应首部比较。结果是什么？"),
             );
-            into.push(accept("accept", key, ask));
+            into.push(accepted("accept", key, ask));
         }
     }
     if opened {
         let key = BASE64_STANDARD.encode(random.bytes(16));
         let ask = Both::new(
-            format!("Another client sends this key: {key}. Which accept value must the server answer?"),
+            format!(
+                "Another client sends this key: {key}. Which accept value must the server answer?"
+            ),
             format!("另一个客户端发来这个 key：{key}。服务器应当回什么 accept 值？"),
         );
-        into.push(accept("accept-own", &key, ask));
+        into.push(accepted("accept-own", &key, ask));
     }
 }
 
-fn accept(topic: &str, key: &str, ask: Both) -> Question {
-    let hash = Sha1::digest([key, GUID].concat());
+fn accepted(topic: &str, key: &str, ask: Both) -> Question {
+    let hash = accept::hash(key.as_bytes());
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let right = accept_value(key);
+    let right = accept::value(key.as_bytes());
     question(3, topic, Form::Exact, ask)
         .hint(
             format!("echo -n KEY{GUID} | openssl sha1 -binary | base64"),
@@ -95,7 +101,11 @@ fn accept(topic: &str, key: &str, ask: Both) -> Question {
 
 /// The header of a frame that is not in the capture.
 fn headers(facts: &Facts, random: &mut Random, into: &mut Vec<Question>) {
-    if !facts.seen.iter().any(|seen| matches!(seen.event.kind, EventKind::Ws(Ws::Frame(_)))) {
+    if !facts
+        .seen
+        .iter()
+        .any(|seen| matches!(seen.event.kind, EventKind::Ws(Ws::Frame(_))))
+    {
         return;
     }
     let length = match random.below(3) {
@@ -104,7 +114,11 @@ fn headers(facts: &Facts, random: &mut Random, into: &mut Vec<Question>) {
         _ => 65_536 + random.below(100_000),
     };
     let (bytes, en, zh) = match length {
-        0..=125 => (vec![0x81, length as u8], "fits into seven bits", "7 位装得下"),
+        0..=125 => (
+            vec![0x81, length as u8],
+            "fits into seven bits",
+            "7 位装得下",
+        ),
         126..=65_535 => (
             [&[0x81, 126][..], &(length as u16).to_be_bytes()].concat(),
             "takes 126 and 16 bits",
@@ -157,10 +171,8 @@ fn masks(frame: &Frame, packet: u64, random: &mut Random, into: &mut Vec<Questio
     let Some(key) = frame.masking_key else { return };
     let word = WORDS[random.below(WORDS.len() as u64) as usize];
     let bytes = word.as_bytes();
-    let xor = |bytes: &[u8]| -> Vec<u8> {
-        bytes.iter().zip(key.0.iter().cycle()).map(|(a, b)| a ^ b).collect()
-    };
-    let masked = xor(bytes);
+    let mut masked = bytes.to_vec();
+    mask::apply(&mut masked, key.0, 0);
     let first = format!("{:02x} XOR {:02x} = {:02x}", bytes[0], key.0[0], masked[0]);
     into.push(
         question(
@@ -234,7 +246,10 @@ fn overheads(facts: &Facts, into: &mut Vec<Question>) {
             let headers: u64 = frames.iter().map(|it| u64::from(it.header_length)).sum();
             let keys = frames.iter().filter(|it| it.masking_key.is_some()).count() as u64 * 4;
             let (en, zh) = side(dir);
-            let each: Vec<_> = frames.iter().map(|it| it.header_length.to_string()).collect();
+            let each: Vec<_> = frames
+                .iter()
+                .map(|it| it.header_length.to_string())
+                .collect();
             let each = each.join(" + ");
             into.push(
                 question(
@@ -277,7 +292,8 @@ fn reports(facts: &Facts, into: &mut Vec<Question>) {
         let session = close.session;
         let (en, zh) = match (code.0, close.code_server) {
             (1006, _) => (
-                "no close frame came from the server, so the client's own library reports 1006".to_owned(),
+                "no close frame came from the server, so the client's own library reports 1006"
+                    .to_owned(),
                 "服务器没有发来关闭帧，所以客户端自己的库报告 1006".to_owned(),
             ),
             (1005, _) => (
@@ -313,6 +329,3 @@ fn reports(facts: &Facts, into: &mut Vec<Question>) {
 const WORDS: [&str; 8] = [
     "frame", "socket", "hello", "upgrade", "packet", "stream", "server", "client",
 ];
-
-/// RFC 6455 section 1.3
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

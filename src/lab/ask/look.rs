@@ -67,7 +67,9 @@ fn handshakes(facts: &Facts, into: &mut Vec<Question>) {
             .hint("To which port does the SYN go?", "SYN 发往哪个端口？")
             .answer(port)
             .why(
-                format!("The SYN in packet {a} goes to port {port}: who is sent the SYN is the server."),
+                format!(
+                    "The SYN in packet {a} goes to port {port}: who is sent the SYN is the server."
+                ),
                 format!("第 {a} 个包里的 SYN 发往端口 {port}：收到 SYN 的一方就是服务器。"),
             )
             .slip(
@@ -93,11 +95,26 @@ fn statuses(facts: &Facts, into: &mut Vec<Question>) {
             continue;
         }
         let (en, zh) = match status {
-            101 => ("101: the protocol is switched, what follows are frames", "101：协议已切换，后面都是帧"),
-            200..=299 => ("a 2xx answer gives what was asked for, in HTTP", "2xx 表示按 HTTP 给出了所要的内容"),
-            300..=399 => ("a 3xx answer sends the client elsewhere", "3xx 让客户端到别处去"),
-            400..=499 => ("a 4xx answer says that the request is at fault", "4xx 表示请求有问题"),
-            _ => ("the first digit says what sort of answer it is", "第一位数字说明是哪一类响应"),
+            101 => (
+                "101: the protocol is switched, what follows are frames",
+                "101：协议已切换，后面都是帧",
+            ),
+            200..=299 => (
+                "a 2xx answer gives what was asked for, in HTTP",
+                "2xx 表示按 HTTP 给出了所要的内容",
+            ),
+            300..=399 => (
+                "a 3xx answer sends the client elsewhere",
+                "3xx 让客户端到别处去",
+            ),
+            400..=499 => (
+                "a 4xx answer says that the request is at fault",
+                "4xx 表示请求有问题",
+            ),
+            _ => (
+                "the first digit says what sort of answer it is",
+                "第一位数字说明是哪一类响应",
+            ),
         };
         into.push(
             question(
@@ -214,7 +231,9 @@ fn closes(
 ) {
     let session = close.session;
     let first = facts.messages().find(|(it, message)| {
-        it.event.conn == conn && message.session == session && message.kind == crate::model::Kind::Close
+        it.event.conn == conn
+            && message.session == session
+            && message.kind == crate::model::Kind::Close
     });
     let Some((first, _)) = first else { return };
     let (en, zh) = side(first.dir());
@@ -225,11 +244,18 @@ fn closes(
             "closer",
             Form::Side,
             Both::new(
-                format!("Which side sent the first close frame of session {session}: client or server?"),
-                format!("会话 {session} 中，哪一方先发关闭帧：client（客户端）还是 server（服务器）？"),
+                format!(
+                    "Which side sent the first close frame of session {session}: client or server?"
+                ),
+                format!(
+                    "会话 {session} 中，哪一方先发关闭帧：client（客户端）还是 server（服务器）？"
+                ),
             ),
         )
-        .hint("The first frame with opcode 8.", "第一个 opcode 为 8 的帧。")
+        .hint(
+            "The first frame with opcode 8.",
+            "第一个 opcode 为 8 的帧。",
+        )
         .answer(first.dir().sender())
         .why(
             format!("The first one is in packet {packet}, and the {en} sent it."),
@@ -251,7 +277,10 @@ fn closes(
                     format!("会话 {session} 的第一个关闭帧带的代码是多少？"),
                 ),
             )
-            .hint("The first two bytes of its payload, unmasked.", "去掉掩码后，载荷的前两个字节。")
+            .hint(
+                "The first two bytes of its payload, unmasked.",
+                "去掉掩码后，载荷的前两个字节。",
+            )
             .answer(code.0)
             .why(
                 format!("Packet {packet}: {} ({}).", code.0, code.name()),
@@ -275,7 +304,9 @@ fn fins(facts: &Facts, into: &mut Vec<Question>) {
         if close.reset || !facts.is_whole(conn) {
             continue;
         }
-        let fin = |it: &&super::super::facts::Seen| matches!(it.event.kind, EventKind::Tcp(Tcp::Note(Note::Fin)));
+        let fin = |it: &&super::super::facts::Seen| {
+            matches!(it.event.kind, EventKind::Tcp(Tcp::Note(Note::Fin)))
+        };
         let Some(first) = facts.of(conn).find(fin) else {
             continue;
         };

@@ -15,7 +15,10 @@ pub fn ask(facts: &Facts, into: &mut Vec<Question>) {
 /// Which packet acknowledges message 3?
 fn acknowledged(facts: &Facts, into: &mut Vec<Question>) {
     let mut nth = std::collections::BTreeMap::new();
-    for (seen, message) in facts.messages().filter(|(_, message)| message.kind.is_data()) {
+    for (seen, message) in facts
+        .messages()
+        .filter(|(_, message)| message.kind.is_data())
+    {
         let number = nth.entry(message.session).or_insert(0u32);
         *number += 1;
         let conn = seen.event.conn;
@@ -37,11 +40,18 @@ fn acknowledged(facts: &Facts, into: &mut Vec<Question>) {
         let last = delivered.packet;
         let session = message.session;
         let (en, zh) = match kind {
-            AckKind::Piggybacked => ("it carries data as well: the ACK rides along", "它自己也带着数据：捎带确认"),
-            AckKind::Delayed => ("it carries no data and came late: a delayed ACK", "它不带数据，来得晚：延迟确认"),
-            AckKind::EverySecond | AckKind::Cumulative | AckKind::Stretch => {
-                ("it confirms several segments at once", "它一次确认了好几个报文段")
-            }
+            AckKind::Piggybacked => (
+                "it carries data as well: the ACK rides along",
+                "它自己也带着数据：捎带确认",
+            ),
+            AckKind::Delayed => (
+                "it carries no data and came late: a delayed ACK",
+                "它不带数据，来得晚：延迟确认",
+            ),
+            AckKind::EverySecond | AckKind::Cumulative | AckKind::Stretch => (
+                "it confirms several segments at once",
+                "它一次确认了好几个报文段",
+            ),
             _ => ("it carries no data of its own", "它自己不带数据"),
         };
         let (who, wer) = side(seen.dir());
@@ -137,8 +147,14 @@ fn header(frame: &Frame, packet: u64, into: &mut Vec<Question>) {
     )
     .answer(length)
     .why(
-        format!("2 + {extra} for the length of {}{key_en} = {length}.", frame.length),
-        format!("2 + 长度（{}）多占的 {extra}{key_zh} = {length}。", frame.length),
+        format!(
+            "2 + {extra} for the length of {}{key_en} = {length}.",
+            frame.length
+        ),
+        format!(
+            "2 + 长度（{}）多占的 {extra}{key_zh} = {length}。",
+            frame.length
+        ),
     );
     if masked {
         asked = asked.slip(
@@ -169,7 +185,10 @@ fn pongs(facts: &Facts, into: &mut Vec<Question>) {
             continue;
         }
         let same = |it: &&&Seen| it.event.conn == ping.event.conn && it.payload == ping.payload;
-        let mut answers = pongs.iter().filter(same).filter(|it| it.dir() != ping.dir());
+        let mut answers = pongs
+            .iter()
+            .filter(same)
+            .filter(|it| it.dir() != ping.dir());
         let twice = pings.iter().filter(same).count() > 1;
         let (Some(pong), None, false) = (answers.next(), answers.next(), twice) else {
             continue;
@@ -192,8 +211,14 @@ fn pongs(facts: &Facts, into: &mut Vec<Question>) {
             .hint("It carries the same payload.", "它带着同样的载荷。")
             .answer(b)
             .why(
-                format!("Packet {b} carries a pong with the payload of that ping: {}.", digits(&ping.payload)),
-                format!("第 {b} 个包里的 pong 带着同样的载荷：{}。", digits(&ping.payload)),
+                format!(
+                    "Packet {b} carries a pong with the payload of that ping: {}.",
+                    digits(&ping.payload)
+                ),
+                format!(
+                    "第 {b} 个包里的 pong 带着同样的载荷：{}。",
+                    digits(&ping.payload)
+                ),
             ),
         );
     }
@@ -269,7 +294,8 @@ fn numbers(facts: &Facts, into: &mut Vec<Question>) {
             continue;
         }
         let fins = facts.of(conn).filter(|it| {
-            it.event.id < seen.event.id && matches!(it.event.kind, EventKind::Tcp(Tcp::Note(Note::Fin)))
+            it.event.id < seen.event.id
+                && matches!(it.event.kind, EventKind::Tcp(Tcp::Note(Note::Fin)))
         });
         // Behind a FIN the sum has one more than bytes.
         if fins.count() > 0 {
