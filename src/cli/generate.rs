@@ -1,10 +1,10 @@
 //! `wscope gen`: captures made to order.
 
 use super::Done;
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use clap::{Args, ValueEnum};
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use wscope::forge::{Acks, By, Ending, Order, Violation};
 
@@ -268,6 +268,9 @@ impl GenArgs {
 }
 
 pub fn run(args: &GenArgs) -> Done {
+    if args.output == Path::new("-") && io::stdout().is_terminal() {
+        bail!("a capture is nothing for a terminal: write it to a file with -o, or into a pipe");
+    }
     let forged = args.order().forge()?;
     let mut out = output(&args.output, args.force)?;
     forged.write(&mut out)?;

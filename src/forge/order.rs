@@ -153,6 +153,9 @@ impl Order {
     /// The most messages, fragments, pings, probes and requests.
     pub const MOST: usize = 10_000;
 
+    /// The most frames of all messages together.
+    pub const MOST_FRAMES: usize = 1_000_000;
+
     /// The most payload bytes of all messages together.
     pub const MOST_BYTES: usize = 256 << 20;
 
@@ -216,6 +219,13 @@ impl Order {
             if count > Self::MOST {
                 return impossible(format!("{name} {count}: at most {}", Self::MOST));
             }
+        }
+        let frames = self.fragmented.saturating_mul(self.messages);
+        if frames > Self::MOST_FRAMES {
+            return impossible(format!(
+                "--fragmented and --messages make {frames} frames: at most {}",
+                Self::MOST_FRAMES
+            ));
         }
         let bytes = self.size.unwrap_or(0).saturating_mul(self.messages);
         if bytes > Self::MOST_BYTES {
@@ -351,7 +361,11 @@ impl Order {
                 "--lose-packets {number}: this capture has packets 1 to {count}"
             ));
         }
-        let carries = forged.with_messages();
+        let spoiled = [self.reorder, self.duplicate, self.lose];
+        let carries = match spoiled.iter().all(|&count| count == 0) {
+            true => Vec::new(),
+            false => forged.with_messages(),
+        };
         let pairs: Vec<usize> = carries
             .windows(2)
             .filter(|pair| pair[1] == pair[0] + 1)
