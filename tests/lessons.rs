@@ -1,5 +1,7 @@
 //! The lessons are true: every step's events are there, and its capture shows what its text says.
 
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
 use wscope::explain::Lang;
 use wscope::lesson::{self, Slide};
 
@@ -86,4 +88,55 @@ fn a_lesson_that_is_wrong_says_where() {
     assert!(read(wrong).contains("PACKET.NTH"));
     let missing = format!("{head}capture = \"x\"\n[[step]]\ntitle.en = \"a\"\n");
     assert!(read(missing).contains("zh"));
+}
+
+fn wscope(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wscope"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_command_lists_prints_and_saves() {
+    let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
+    let list = text(&wscope(&["lesson", "--lang", "en"]));
+    for lesson in lesson::lessons() {
+        assert!(list.contains(lesson.title.in_lang(Lang::En)), "{list}");
+    }
+    let english = text(&wscope(&["lesson", "6", "--lang", "en"]));
+    assert!(english.contains("6.1  Unmask it by hand") && english.contains("6.5  A key of zeros"));
+    assert!(
+        english.contains("on the wire  b7 ec 24 5a") && english.contains("= 0x68 = \"h\""),
+        "{english}"
+    );
+    let chinese = text(&wscope(&["lesson", "6", "--lang", "zh"]));
+    assert!(chinese.contains("亲手去掉掩码") && chinese.contains("b7 ec 24 5a"));
+    let wide = |line: &str| {
+        line.chars()
+            .map(|c| if c.is_ascii() { 1 } else { 2 })
+            .sum::<usize>()
+            > 160
+    };
+    assert!(!english.lines().chain(chinese.lines()).any(wide));
+
+    let none = wscope(&["lesson", "99"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("there is no lesson 99"));
+
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let saved = text(&wscope(&["lesson", "6", "--save", path]));
+    let files: Vec<_> = saved.lines().collect();
+    assert_eq!(files.len(), 2, "{saved}");
+    for file in files {
+        let printed = text(&wscope(&["print", file]));
+        assert!(printed.contains("WebSocket session 0 opens"), "{printed}");
+    }
+    assert_eq!(
+        wscope(&["lesson", "6", "--save", path]).status.code(),
+        Some(2),
+        "written over"
+    );
 }

@@ -150,11 +150,8 @@ fn rung(row: &Row) -> String {
         None => "·",
     };
     let seconds = row.time as f64 / 1e9;
-    format!(
-        "{mark} {:>7} {seconds:>10.6}  {arrow} {}",
-        row.id.to_string(),
-        row.label
-    )
+    let id = row.id.map_or(row.packet.to_string(), |id| id.to_string());
+    format!("{mark} {id:>7} {seconds:>10.6}  {arrow} {}", row.label)
 }
 
 /// Rows that are printed around those that a step points at.

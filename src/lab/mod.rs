@@ -146,4 +146,4 @@ impl Lab {
     }
 }
 
-const LAB: u64 = 0x6c61_62;
+const LAB: u64 = 0x6c_6162;

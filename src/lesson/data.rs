@@ -74,6 +74,9 @@ pub struct Step {
     capture: Option<String>,
     #[serde(rename = "gen")]
     order: Option<Order>,
+    /// The ladder also has packets that carry only a part of something.
+    #[serde(default)]
+    pub data: bool,
     /// Which events the ladder has, where not those of the lesson.
     #[serde(default, deserialize_with = "filter")]
     pub rows: Option<Filter>,

@@ -1,18 +1,20 @@
 //! The dialogue between two ends, one row an event, in words that are the same in every language.
 
-use super::watch::{Seen, Watched};
+use super::watch::{Seen, Segment, Watched};
 use crate::field::Filter;
 use crate::model::{
-    AckKind, Dir, Event, EventId, EventKind, Http, Insight, Kind, Label, Note, Severity, Tcp,
-    Timestamp, Verdict, Ws,
+    AckKind, Dir, Event, EventId, EventKind, Http, Kind, Label, Note, Opcode, PacketNo, Severity,
+    Tcp, Timestamp, Verdict, Ws,
 };
 use crate::sink::Escaped;
 
 /// An event on the ladder.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Row {
-    /// Its name.
-    pub id: EventId,
+    /// The packet, or the end of the capture.
+    pub packet: PacketNo,
+    /// The event; none for a packet that only carries a part of something.
+    pub id: Option<EventId>,
     /// When it was, nanoseconds since the capture began.
     pub time: i64,
     /// From whom to whom; none for what belongs to neither side.
@@ -23,8 +25,9 @@ pub struct Row {
     pub marked: bool,
 }
 
-/// The rows of a step: what a filter lets through or, without one, what is usual; and what it points at.
-pub fn rows(watched: &Watched, filter: Option<&Filter>, at: &[EventId]) -> Vec<Row> {
+/// The rows of a step: what a filter lets through or, without one, what is usual; and what it points at. With
+/// `data` also packets of the connections among them that carry a part of something.
+pub fn rows(watched: &Watched, filter: Option<&Filter>, at: &[EventId], data: bool) -> Vec<Row> {
     let shown = |seen: &&Seen| {
         at.contains(&seen.event.id)
             || match filter {
@@ -32,18 +35,39 @@ pub fn rows(watched: &Watched, filter: Option<&Filter>, at: &[EventId]) -> Vec<R
                 None => is_usual(&seen.event),
             }
     };
-    watched
-        .seen
+    let shown: Vec<_> = watched.seen.iter().filter(shown).collect();
+    let mut rows: Vec<Row> = shown
         .iter()
-        .filter(shown)
         .map(|seen| row(seen, watched.start, at))
-        .collect()
+        .collect();
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+        return rows;
+    };
+    let all = first.packet..=last.packet;
+    let part = |it: &&Segment| {
+        data && all.contains(&it.packet)
+            && shown.iter().any(|seen| seen.event.conn == it.conn)
+            && rows.iter().all(|row| row.packet != it.packet)
+    };
+    let parts = watched.segments.iter().filter(part).map(|it| Row {
+        packet: it.packet,
+        id: None,
+        time: it.time.since(watched.start),
+        dir: Some(it.dir),
+        label: format!("data, {} B", it.len),
+        marked: false,
+    });
+    let parts: Vec<_> = parts.collect();
+    rows.extend(parts);
+    rows.sort_by_key(|row| row.packet);
+    rows
 }
 
 fn row(seen: &Seen, start: Timestamp, at: &[EventId]) -> Row {
     let event = &seen.event;
     Row {
-        id: event.id,
+        packet: event.id.at,
+        id: Some(event.id),
         time: event.time.since(start),
         dir: event.dir,
         label: label(seen),
@@ -54,6 +78,9 @@ fn row(seen: &Seen, start: Timestamp, at: &[EventId]) -> Row {
 /// What says how a message fared, or adds up: it is never a row unless a step points at it.
 fn is_aside(event: &Event) -> bool {
     match &event.kind {
+        EventKind::Tcp(Tcp::Note(Note::Ack(ack))) => {
+            repeats(ack.kind) && ack.kind != AckKind::Piggybacked
+        }
         EventKind::Insight(_) | EventKind::Tcp(Tcp::Note(Note::Delivered(_))) => true,
         EventKind::Finding(finding) => finding.verdict == Verdict::Undecidable,
         _ => false,
@@ -67,20 +94,20 @@ fn is_usual(event: &Event) -> bool {
             finding.verdict == Verdict::Fail && finding.severity > Severity::Note
         }
         EventKind::Tcp(Tcp::Open(_) | Tcp::Close(_)) => false,
-        EventKind::Tcp(Tcp::Note(note)) => {
-            !matches!(note, Note::Delivered(_) | Note::Protocol(_) | Note::Open(_))
-                && !repeats(note)
-        }
+        EventKind::Tcp(Tcp::Note(note)) => match note {
+            Note::Delivered(_) | Note::Protocol(_) | Note::Open(_) => false,
+            Note::Ack(ack) => !repeats(ack.kind),
+            Note::Syn(_) | Note::SynAck(_) | Note::Fin | Note::Rst | Note::Remark(_) => true,
+        },
         EventKind::Tls(_) | EventKind::Insight(_) => false,
         EventKind::Http(_) | EventKind::Anomaly(_) => true,
     }
 }
 
-/// What an event before it, of the same packet, has said already.
-fn repeats(note: &Note) -> bool {
-    let Note::Ack(ack) = note else { return false };
+/// Whether an event before it, of the same packet, says as much.
+fn repeats(kind: AckKind) -> bool {
     matches!(
-        ack.kind,
+        kind,
         AckKind::Piggybacked | AckKind::Duplicate | AckKind::ProbeAnswer | AckKind::WindowUpdate
     )
 }
@@ -101,7 +128,8 @@ fn label(seen: &Seen) -> String {
         EventKind::Ws(ws) => websocket(ws, seen),
         EventKind::Anomaly(anomaly) => format!("? {}", anomaly.what.word()),
         EventKind::Finding(finding) => format!("! {}", finding.rule),
-        EventKind::Tls(_) | EventKind::Insight(Insight { .. }) => event.kind.word().to_owned(),
+        EventKind::Tls(_) => event.kind.word().to_owned(),
+        EventKind::Insight(insight) => insight.kind.word().replace('_', " "),
     }
 }
 
@@ -112,15 +140,24 @@ fn tcp(note: &Note, event: &Event) -> String {
         Note::Fin => "FIN".to_owned(),
         Note::Rst => "RST".to_owned(),
         Note::Ack(ack) => {
+            // Short, for narrow screens.
             let kind = match ack.kind {
-                AckKind::Pure => String::new(),
-                kind => format!(" ({})", kind.word().replace('_', " ")),
+                AckKind::Pure => "",
+                AckKind::Piggybacked => ", piggyback",
+                AckKind::Delayed => ", delayed",
+                AckKind::EverySecond => ", for two",
+                AckKind::Cumulative | AckKind::Stretch => ", for many",
+                AckKind::Duplicate => ", again",
+                AckKind::WindowUpdate => ", window",
+                AckKind::ProbeAnswer => ", alive",
             };
             format!("ACK {}{kind}", event.span.start)
         }
         Note::Remark(remark) => match remark.label {
             Label::KeepAlive => "TCP keep-alive".to_owned(),
             Label::KeepAliveAck => "ACK (keep-alive)".to_owned(),
+            Label::DuplicateAck => format!("ACK {}, again", event.span.start),
+            Label::Hole => "data, behind a hole".to_owned(),
             label => label.word().replace('_', " "),
         },
         note => note.word().replace('_', " "),
@@ -137,7 +174,11 @@ fn websocket(ws: &Ws, seen: &Seen) -> String {
         },
         Ws::Frame(frame) => {
             let fin = if frame.fin { ", FIN" } else { "" };
-            format!("{}{fin}, {} B", frame.opcode, frame.length)
+            let name = match frame.opcode {
+                Opcode::CONTINUATION => "continue".to_owned(),
+                opcode => opcode.to_string(),
+            };
+            format!("{name}{fin}, {} B", frame.length)
         }
         Ws::Message(message) => match message.kind {
             Kind::Binary => format!("binary, {} B", message.length),

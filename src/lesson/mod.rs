@@ -12,7 +12,7 @@ mod watch;
 
 pub use data::{Lesson, Said, Show, Step};
 pub use ladder::Row;
-pub use watch::{Seen, Watched};
+pub use watch::{Seen, Segment, Watched};
 
 use crate::engine::{Replay, replay};
 use crate::error::Error;
@@ -173,7 +173,7 @@ impl Open {
             title: step.title.in_lang(lang).to_owned(),
             text: step.text.in_lang(lang).trim().to_owned(),
             see: step.see.clone(),
-            rows: ladder::rows(watched, rows, &step.at),
+            rows: ladder::rows(watched, rows, &step.at, step.data),
             panel,
         })
     }

@@ -3,8 +3,9 @@
 use super::Source;
 use crate::engine;
 use crate::error::Error;
-use crate::model::{Event, Flow, Limits, Loan, Sink, Timestamp, Want};
+use crate::model::{ConnId, Dir, Event, Flow, Limits, Loan, PacketNo, Sink, Timestamp, Want, Wire};
 use crate::source::Capture;
+use std::cell::Cell;
 use std::io::{self, Cursor};
 use std::ops::Range;
 
@@ -21,12 +22,29 @@ pub struct Seen {
     pub unknown: Vec<Range<u64>>,
 }
 
+/// A packet that carries data of a TCP stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Segment {
+    /// Its number.
+    pub packet: PacketNo,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Its connection.
+    pub conn: ConnId,
+    /// Its direction.
+    pub dir: Dir,
+    /// Bytes of data.
+    pub len: u32,
+}
+
 /// A small capture, and every event of it.
 #[derive(Clone, Debug)]
 pub struct Watched {
     bytes: Vec<u8>,
     /// The events, acknowledgements among them.
     pub seen: Vec<Seen>,
+    /// The packets with data, in order.
+    pub segments: Vec<Segment>,
     /// When the first of them was.
     pub start: Timestamp,
 }
@@ -48,22 +66,45 @@ impl Watched {
         let mut watched = Self {
             bytes,
             seen: Vec::new(),
+            segments: Vec::new(),
             start: Timestamp::default(),
         };
         let mut capture = watched.capture();
-        let mut all = All::default();
+        let last = Cell::new(None);
+        let mut all = All {
+            seen: Vec::new(),
+            last: &last,
+        };
+        let limits = Limits::default();
+        let mut segments = Vec::new();
         // The sink never fails.
-        if let Ok(run) = engine::run(&mut capture, Limits::default(), &mut all, |_, _| true)
+        let run = engine::run_each(
+            &mut capture,
+            limits,
+            &mut all,
+            None,
+            |_, _| true,
+            |packet, _| {
+                if let Some((conn, dir, len @ 1..)) = last.take() {
+                    segments.push(Segment {
+                        packet: packet.no,
+                        time: packet.time,
+                        conn,
+                        dir,
+                        len,
+                    });
+                }
+                Ok(())
+            },
+        );
+        let seen = all.seen;
+        if let Ok(run) = run
             && let Some(error) = run.errors.into_iter().next()
         {
             return Err(error);
         }
-        watched.start = all
-            .0
-            .first()
-            .map(|seen| seen.event.time)
-            .unwrap_or_default();
-        watched.seen = all.0;
+        watched.start = seen.first().map(|seen| seen.event.time).unwrap_or_default();
+        (watched.seen, watched.segments) = (seen, segments);
         Ok(watched)
     }
 
@@ -74,10 +115,13 @@ impl Watched {
 }
 
 /// Keeps everything: captures of lessons are small.
-#[derive(Default)]
-struct All(Vec<Seen>);
+struct All<'a> {
+    seen: Vec<Seen>,
+    /// What the packet at hand carries.
+    last: &'a Cell<Option<(ConnId, Dir, u32)>>,
+}
 
-impl Sink for All {
+impl Sink for All<'_> {
     fn want(&self) -> Want {
         Want {
             joined: true,
@@ -88,12 +132,16 @@ impl Sink for All {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-        self.0.push(Seen {
+        self.seen.push(Seen {
             event: event.clone(),
             flow: *flow,
             payload: loan.bytes.to_vec(),
             unknown: loan.unknown.to_vec(),
         });
         Ok(())
+    }
+
+    fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
+        self.last.set(Some((conn, dir, wire.payload)));
     }
 }

@@ -14,7 +14,10 @@ use wscope::lesson::{Lesson, Open};
 
 /// Shows a lesson until someone quits.
 pub fn run(lesson: &'static Lesson, open: &Open, lang: Lang, theme: Theme) -> Result<()> {
+    let (queue, messages) = mpsc::sync_channel(jobs::QUEUE);
+    jobs::watch_signals(queue.clone()).context("cannot watch for signals")?;
     let mut screen = Screen::open().context("cannot use this terminal")?;
+    jobs::listen(queue);
     let mut at = 0;
     loop {
         let head = Head {
@@ -24,22 +27,26 @@ pub fn run(lesson: &'static Lesson, open: &Open, lang: Lang, theme: Theme) -> Re
         };
         screen.terminal.draw(|frame| {
             let area = frame.area();
-            let slide = open.slide(at, lang).unwrap_or_else(|| empty(lang));
-            let lines = page(&slide, head, (area.width, area.height), lang, theme).lines;
-            frame.render_widget(Text::from(lines), area);
+            if let Some(slide) = open.slide(at, lang) {
+                let page = page(&slide, head, (area.width, area.height), lang, theme);
+                frame.render_widget(Text::from(page.lines), area);
+            }
         })?;
-        match event::read() {
-            Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => {
+        match messages.recv() {
+            Ok(Msg::Input(Event::Key(key))) if key.kind != KeyEventKind::Release => {
                 let control = key.modifiers.contains(KeyModifiers::CONTROL);
-                match turn(key.code, control, at, open.len()) {
-                    Some(next) => at = next,
-                    None => return Ok(()),
+                match (key.code, control) {
+                    (KeyCode::Char('z'), true) => screen.suspend()?,
+                    (code, control) => match turn(code, control, at, open.len()) {
+                        Some(next) => at = next,
+                        None => return Ok(()),
+                    },
                 }
             }
+            Ok(Msg::Suspend) => screen.suspend()?,
+            Ok(Msg::Stop) | Err(_) => return Ok(()),
+            // A new size, or the mouse: the page is drawn anew.
             Ok(_) => {}
-            // The terminal is gone: there is nobody left to teach.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -60,19 +67,6 @@ fn turn(code: KeyCode, control: bool, at: usize, of: usize) -> Option<usize> {
         KeyCode::Char('0') => 9.min(last),
         _ => at,
     })
-}
-
-fn empty(lang: Lang) -> wscope::lesson::Slide {
-    wscope::lesson::Slide {
-        title: match lang {
-            Lang::En => "Nothing".to_owned(),
-            Lang::Zh => "空".to_owned(),
-        },
-        text: String::new(),
-        see: Vec::new(),
-        rows: Vec::new(),
-        panel: Vec::new(),
-    }
 }
 
 #[cfg(test)]

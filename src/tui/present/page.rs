@@ -35,7 +35,7 @@ pub fn page(slide: &Slide, head: Head, size: (u16, u16), lang: Lang, theme: Them
     let body = height.saturating_sub(2);
     let below = if panel.is_empty() { 0 } else { panel.len() + 1 };
     let top = body.saturating_sub(below);
-    let left = (width * 45 / 100).clamp(30, 72).min(width);
+    let left = (width * 48 / 100).clamp(30, 72).min(width);
     let right = width.saturating_sub(left + 3);
 
     let (words, cut) = words(slide, right, top, theme);
@@ -231,11 +231,7 @@ fn rung(row: &Row, width: usize, theme: Theme) -> Vec<Span<'static>> {
         (true, true) => ">",
         (true, false) => "▶",
     };
-    let packet = if row.id.at.is_end() {
-        "end".to_owned()
-    } else {
-        row.id.at.to_string()
-    };
+    let packet = row.packet.to_string();
     let time = row.time as f64 / 1e9;
     let ahead = format!("{mark}{packet:>4} {time:>7.3} ");
     let arrow = arrow(row, width.saturating_sub(ahead.width()), theme.ascii);
@@ -252,7 +248,7 @@ fn rung(row: &Row, width: usize, theme: Theme) -> Vec<Span<'static>> {
 /// `──SYN──▶`: from the left the client's, from the right the server's.
 fn arrow(row: &Row, width: usize, plain: bool) -> String {
     let sign = |symbol: &'static str| if plain { ascii(symbol) } else { symbol };
-    let room = width.saturating_sub(6);
+    let room = width.saturating_sub(4);
     let label = fit(&row.label, room, sign("…"));
     let label = match plain {
         true => label
@@ -261,12 +257,12 @@ fn arrow(row: &Row, width: usize, plain: bool) -> String {
             .collect(),
         false => label,
     };
-    let rest = width.saturating_sub(label.width() + 5);
+    let rest = width.saturating_sub(label.width() + 4);
     let fill = sign("─").repeat(rest);
     let line = sign("─");
     match row.dir {
-        Some(Dir::C2s) => format!("{line}{line} {label} {fill}{}", sign("▶")),
-        Some(Dir::S2c) => format!("{}{fill} {label} {line}{line}", sign("◀")),
+        Some(Dir::C2s) => format!("{line} {label} {fill}{}", sign("▶")),
+        Some(Dir::S2c) => format!("{}{fill} {label} {line}", sign("◀")),
         None => {
             let label = fit(&row.label, width.saturating_sub(4), sign("…"));
             let rest = width.saturating_sub(label.width() + 4);
