@@ -53,11 +53,16 @@ pub struct Screen {
 
 impl Screen {
     /// How the screen begins, with colours or without.
-    pub fn opening(self, colour: bool) -> Opening {
-        let palette = if colour { self.theme } else { Palette::None };
+    pub fn opening(self, common: Common) -> Opening {
+        let palette = if common.colour() {
+            self.theme
+        } else {
+            Palette::None
+        };
         let ascii = self.ascii || !speaks_unicode(|name| std::env::var(name).ok());
         Opening {
             theme: Theme { palette, ascii },
+            lang: common.lang(),
             at: self.at,
         }
     }

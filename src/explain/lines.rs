@@ -361,7 +361,7 @@ mod tests {
             wrap("三次握手：SYN、ACK。", 10),
             ["三次握手：", "SYN、ACK。"]
         );
-        assert_eq!(wrap("握手，帧", 6), ["握", "手，帧"]);
+        assert_eq!(wrap("握手，帧", 5), ["握", "手，", "帧"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         for line in wrap("客户端的每一帧都必须加掩码（RFC 6455）", 9) {
             assert!(columns(&line) <= 9, "{line}");

@@ -77,6 +77,12 @@ pub fn explain(lang: Lang, event: &Event, flow: &Flow, loan: Loan<'_>, talk: &Ta
     told
 }
 
+/// What an event is, in one line, without knowing what came before.
+#[must_use]
+pub fn title(lang: Lang, event: &Event, flow: &Flow) -> String {
+    explain(lang, event, flow, Loan::default(), &Talk::default()).title
+}
+
 /// An event that is to be explained, and in which language.
 struct Ask<'a> {
     lang: Lang,

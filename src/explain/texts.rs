@@ -43,6 +43,7 @@ const TABLES: &[(&str, &str)] = &[
     ("message", include_str!("texts/message.toml")),
     ("others", include_str!("texts/others.toml")),
     ("page", include_str!("texts/page.toml")),
+    ("ui", include_str!("texts/ui.toml")),
 ];
 
 static TEXTS: LazyLock<BTreeMap<String, Text>> = LazyLock::new(|| {
@@ -107,6 +108,33 @@ pub fn say(lang: Lang, key: &str, values: &[Value<'_>]) -> String {
         }
     }
 }
+
+/// A text of the screen by its English, in this language; the tables have it under `ui.`.
+///
+/// What is in no table is shown as it is.
+#[must_use]
+pub fn tr(lang: Lang, english: &str, values: &[Value<'_>]) -> String {
+    let text = match lang {
+        Lang::En => english,
+        Lang::Zh => BY_ENGLISH
+            .get(english)
+            .map_or(english, |text| text.in_lang(lang)),
+    };
+    fill(text, values)
+}
+
+/// Whether the tables have this English for the screen.
+#[must_use]
+pub fn knows(english: &str) -> bool {
+    BY_ENGLISH.contains_key(english)
+}
+
+static BY_ENGLISH: LazyLock<BTreeMap<&'static str, &'static Text>> = LazyLock::new(|| {
+    let of_screen = all().filter(|(key, _)| key.starts_with("ui."));
+    of_screen
+        .map(|(_, text)| (text.en.as_str(), text))
+        .collect()
+});
 
 /// Puts values into a text.
 #[must_use]
@@ -231,7 +259,8 @@ mod tests {
             for lang in Lang::ALL {
                 let text = text.in_lang(lang);
                 assert!(!text.is_empty(), "{key}: no {lang}");
-                assert_eq!(text, text.trim(), "{key} in {lang}");
+                let ends = key.starts_with("ui.") || text == text.trim();
+                assert!(ends, "{key} in {lang}");
                 assert!(!text.chars().any(char::is_control), "{key} in {lang}");
             }
         }

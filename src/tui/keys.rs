@@ -36,6 +36,7 @@ pub enum Action {
     NextHit,
     PreviousHit,
     Command,
+    Explain,
     Findings,
     Stats,
     Mark,
@@ -80,6 +81,7 @@ pub const KEYS: &[Binding] = {
     use KeyCode as K;
     &[
         Binding { keys: &[K::Enter], name: "Enter", action: A::Open, help: "look closer: connection, timeline, bytes; follow a link in the detail", footer: "open", panes: ANYWHERE },
+        Binding { keys: &[K::Char('e')], name: "e", action: A::Explain, help: "explain the event: what it is, bit by bit; ← and → go from field to field", footer: "explain", panes: EVENTS },
         Binding { keys: &[K::Char('f')], name: "f", action: A::Cycle, help: "fold: messages, with frames, with TCP, with every ACK", footer: "fold", panes: TIMELINE },
         Binding { keys: &[K::Char('+'), K::Char('=')], name: "+", action: A::Unfold, help: "show one level more", footer: "", panes: TIMELINE },
         Binding { keys: &[K::Char('-')], name: "-", action: A::Fold, help: "show one level less", footer: "", panes: TIMELINE },
@@ -167,6 +169,7 @@ pub const COMMANDS: &[Command] = &[
     act("compare", "this message with the one chosen before", Action::Compare),
     act("copy", "the payload, or the field", Action::Copy),
     act("copy-command", "that shows the same", Action::CopyCommand),
+    act("explain", "what the event means", Action::Explain),
     with("export", "packets of the chosen connections: export FILE", Does::Export),
     with("filter", "show only what passes: filter websocket.opcode == 1", Does::Filter),
     act("findings", "all of them", Action::Findings),
@@ -227,6 +230,15 @@ mod tests {
         assert_eq!(key('z', KeyModifiers::CONTROL), Some(Action::Suspend));
         assert_eq!(key('q', KeyModifiers::CONTROL), None);
         assert_eq!(key('G', KeyModifiers::SHIFT), Some(Action::Last));
+    }
+
+    #[test]
+    fn every_help_is_there_in_both_languages() {
+        let keys = KEYS.iter().flat_map(|it| [it.help, it.footer]);
+        let commands = COMMANDS.iter().map(|it| it.help);
+        for help in keys.chain(commands).filter(|help| !help.is_empty()) {
+            assert!(wscope::explain::texts::knows(help), "{help}");
+        }
     }
 
     #[test]

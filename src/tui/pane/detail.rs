@@ -59,7 +59,7 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let focused = app.focus == Pane::Detail;
     let name = app.event().map_or_else(
-        || "detail".into(),
+        || app.tr("detail", &[]),
         |event| format!("{} {}", event.kind.word(), event.id),
     );
     let inside = heading(buf, area, &name, "", app.theme, focused);
