@@ -1,4 +1,5 @@
 //! `wscope gen`: what was ordered is what comes out, as wscope itself and tshark see it.
+#![allow(clippy::print_stderr)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

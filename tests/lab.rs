@@ -1,5 +1,6 @@
 //! Sheets of questions: right answers get full marks, wrong ones are marked wrong and explained, and nothing is
 //! asked that the capture does not decide.
+#![allow(clippy::print_stderr)]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -59,7 +59,7 @@ pub fn run(args: &LessonArgs, common: Common) -> Done {
             theme: args.theme,
             ascii: args.ascii,
         };
-        present::run(lesson, &open, lang, screen.opening(common.colour()).theme)?;
+        present::run(lesson, &open, lang, screen.opening(common).theme)?;
     } else {
         print(lesson, &open, lang)?;
     }

@@ -2,13 +2,14 @@
 
 mod page;
 
-use super::{Screen, Theme};
+use super::msg::Msg;
+use super::{Screen, Theme, jobs};
 use anyhow::{Context as _, Result};
-use crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
 use page::{Head, page};
 pub use page::{join, wrap};
 use ratatui::text::Text;
-use std::io;
+use std::sync::mpsc;
 use wscope::explain::Lang;
 use wscope::lesson::{Lesson, Open};
 

@@ -28,6 +28,14 @@ pub struct Page {
 /// Lays a step out on so many columns and rows.
 pub fn page(slide: &Slide, head: Head, size: (u16, u16), lang: Lang, theme: Theme) -> Page {
     let (width, height) = (usize::from(size.0), usize::from(size.1));
+    let plain;
+    let slide = match theme.ascii {
+        true => {
+            plain = in_ascii(slide);
+            &plain
+        }
+        false => slide,
+    };
     let mut panel: Vec<String> = Vec::new();
     for line in &slide.panel {
         panel.extend(wrap(line, width.saturating_sub(2)));
@@ -63,10 +71,31 @@ pub fn page(slide: &Slide, head: Head, size: (u16, u16), lang: Lang, theme: Them
     Page { lines, cut: lost }
 }
 
+/// The same without signs that not every terminal has; the words of a language are left as they are.
+fn in_ascii(slide: &Slide) -> Slide {
+    const SIGNS: [(&str, &str); 5] = [
+        ("→", "->"),
+        ("…", "..."),
+        ("·", "."),
+        ("“", "\""),
+        ("”", "\""),
+    ];
+    let plain = |text: &String| {
+        let replace = |text: String, (sign, with): &(&str, &str)| text.replace(sign, with);
+        SIGNS.iter().fold(text.clone(), replace)
+    };
+    Slide {
+        title: plain(&slide.title),
+        text: plain(&slide.text),
+        panel: slide.panel.iter().map(plain).collect(),
+        ..slide.clone()
+    }
+}
+
 fn title(head: Head, lang: Lang) -> String {
     let (number, name) = (head.lesson.number, head.lesson.title.in_lang(lang));
     match lang {
-        Lang::En => format!("{number} {name} · step {} of {}", head.nth + 1, head.of),
+        Lang::En => format!("{number} {name} - step {} of {}", head.nth + 1, head.of),
         Lang::Zh => format!(
             "{number} {name} · 第 {} 步，共 {} 步",
             head.nth + 1,
@@ -212,7 +241,7 @@ fn ladder(
     let last = rows.iter().rposition(|row| row.marked);
     let start = match (first, last) {
         (Some(first), Some(last)) => {
-            let middle = (first + last + 1) / 2;
+            let middle = (first + last).div_ceil(2);
             // Where not all that is marked has room, it begins with the first of them.
             middle.saturating_sub(room / 2).min(first)
         }
@@ -321,6 +350,38 @@ mod tests {
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("", 4), [""]);
         assert_eq!(join("掩码\n不是 XOR\n加密"), "掩码不是 XOR加密");
+    }
+
+    #[test]
+    fn without_unicode_an_english_page_is_ascii() {
+        let theme = Theme {
+            ascii: true,
+            ..THEME
+        };
+        for lesson in lesson::lessons() {
+            let open = lesson.open().unwrap();
+            for nth in 0..open.len() {
+                let slide = open.slide(nth, Lang::En).unwrap();
+                let head = Head {
+                    lesson,
+                    nth,
+                    of: open.len(),
+                };
+                let page = page(&slide, head, (80, 24), Lang::En, theme);
+                // What a capture itself has of other characters is shown as it is.
+                for line in page
+                    .lines
+                    .iter()
+                    .filter(|line| !line.to_string().contains("会话"))
+                {
+                    assert!(
+                        line.to_string().is_ascii(),
+                        "{} {nth}: {line}",
+                        lesson.number
+                    );
+                }
+            }
+        }
     }
 
     /// Every step of every lesson has room on the smallest screen, and no line is wider than it.
