@@ -326,6 +326,9 @@ impl Work<'_> {
         } = entry;
         *doubted = false;
         let mut cx = self.cx(tcp);
+        if cx.want.segments {
+            cx.sink.segment(cx.conn, &cx.flow, cx.packet, segment);
+        }
         tcp.segment(segment, &mut cx, &mut above(host));
         if cx.want.wire {
             let dir = match cx.flow.client == segment.src {

@@ -7,8 +7,8 @@ use super::others::Others;
 use super::{Check, GB, Needs, Note, Rule, Scene, fields, rules};
 use crate::model::{
     Anomaly, ConnId, Dir, Event, EventKind, Flow, Http, Kind, Loan, MessageRef, Note as TcpNote,
-    Piece, Place, Request, Response, Severity, Sink, Tcp, Tls, TlsClose, Trust, Want, What, Wire,
-    Ws,
+    PacketNo, Piece, Place, Request, Response, Segment, Severity, Sink, Tcp, Tls, TlsClose, Trust,
+    Want, What, Wire, Ws,
 };
 use foldhash::fast::FixedState;
 use std::collections::{HashMap, VecDeque};
@@ -125,6 +125,10 @@ impl<S: Sink> Sink for Judge<S> {
         if let Some(mut case) = self.conns.remove(&conn) {
             case.end(conn, &self.table, &mut self.others, &mut self.said);
         }
+    }
+
+    fn segment(&mut self, conn: ConnId, flow: &Flow, packet: PacketNo, segment: &Segment<'_>) {
+        self.sink.segment(conn, flow, packet, segment);
     }
 
     fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {

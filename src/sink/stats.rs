@@ -508,6 +508,7 @@ impl<W: Write> Sink for Stats<W> {
             acks: false,
             insights: !self.format.totals_only,
             wire: !self.format.totals_only,
+            segments: false,
         }
     }
 
