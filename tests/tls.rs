@@ -489,14 +489,21 @@ fn the_bytes_of_an_inner_event_are_found_again() {
     );
 }
 
+/// One direction of a connection.
+type Half = (ConnId, Dir);
+
+/// Offset, length, packet.
+type Brought = (u64, u64, u64);
+
+/// Offset and length of what was decrypted; offset and end of its record.
+type Opened = (u64, u64, u64, u64);
+
 /// What the times of inner messages are held against: which packet brought which bytes, which bytes
 /// carry which, and what was said of the messages.
 #[derive(Default)]
 struct Times {
-    /// By connection and direction: offset, length, packet.
-    outer: BTreeMap<(ConnId, Dir), Vec<(u64, u64, u64)>>,
-    /// The same of what was decrypted: offset, length, offset and end of the record.
-    inner: BTreeMap<(ConnId, Dir), Vec<(u64, u64, u64, u64)>>,
+    outer: BTreeMap<Half, Vec<Brought>>,
+    inner: BTreeMap<Half, Vec<Opened>>,
     messages: BTreeMap<EventId, (ConnId, Dir, Span)>,
     delivered: Vec<(EventId, Delivered)>,
 }

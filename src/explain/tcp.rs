@@ -4,7 +4,7 @@ use super::parts::{Block, Explanation};
 use super::story::Sent;
 use super::{Ask, Span, TcpState};
 use crate::model::{
-    Ack, Delivered, Dir, Handshake, Label, Note, Remark, Rest, Syn, TcpClose, TcpOpen,
+    Ack, Delivered, Dir, Handshake, Label, Note, Offload, Remark, Rest, Syn, TcpClose, TcpOpen,
 };
 
 pub(super) fn open(ask: &Ask<'_>, open: &TcpOpen, told: &mut Explanation) {
@@ -67,26 +67,25 @@ pub(super) fn note(ask: &Ask<'_>, note: &Note, told: &mut Explanation) {
         Note::Remark(remark) => self::remark(ask, remark, told),
         Note::Ack(ack) => self::ack(ask, ack, told),
         Note::Delivered(delivered) => self::delivered(ask, delivered, told),
-        Note::Offload(offload) => {
-            told.title(ask, "tcp.offload", &[]);
-            let what: [super::Value<'_>; 2] = [("n", &offload.bytes), ("who", &ask.sender())];
-            told.tell(ask, "tcp.offload.what", &what);
-            if let (Some(packets), Some(mss)) = (offload.packets(), offload.mss) {
-                told.tell(
-                    ask,
-                    "tcp.offload.packets",
-                    &[("mss", &mss), ("n", &packets)],
-                );
-            }
-            if offload.no_length {
-                told.tell(ask, "tcp.offload.no_length", &[]);
-            }
-        }
         Note::Protocol(name) => {
             told.title(ask, "tcp.protocol", &[("name", name)]);
             told.tell(ask, "tcp.protocol.what", &[("name", name)]);
         }
+        Note::Offload(offload) => self::offload(ask, offload, told),
         Note::Open(rest) => still_open(ask, rest, told),
+    }
+}
+
+fn offload(ask: &Ask<'_>, offload: &Offload, told: &mut Explanation) {
+    told.title(ask, "tcp.offload", &[]);
+    told.tell(ask, "tcp.offload.what", &[("n", &offload.bytes)]);
+    told.tell(ask, &format!("offload.{:?}", offload.by), &[]);
+    if let (Some(mss), Some(packets)) = (offload.mss, offload.packets()) {
+        told.tell(
+            ask,
+            "tcp.offload.mss",
+            &[("mss", &mss), ("packets", &packets)],
+        );
     }
 }
 

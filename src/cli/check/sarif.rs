@@ -173,6 +173,9 @@ mod tests {
     #[test]
     fn a_path_from_the_root_has_its_scheme() {
         assert_eq!(uri(Path::new("/tmp/a b.pcap")), "file:///tmp/a%20b.pcap");
-        assert_eq!(uri(Path::new("captures/tour.pcapng")), "captures/tour.pcapng");
+        assert_eq!(
+            uri(Path::new("captures/tour.pcapng")),
+            "captures/tour.pcapng"
+        );
     }
 }

@@ -560,11 +560,11 @@ fn a_checksum_that_is_not_filled_in_tells_where_the_tap_was() {
 fn retransmissions_say_where_the_first_copy_was_lost() {
     let lost = |bench: &Bench| {
         let said = bench.said.iter();
-        let lost = said.filter_map(|event| match &event.kind {
+        let mut lost = said.filter_map(|event| match &event.kind {
             EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => remark.lost(),
             _ => None,
         });
-        lost.last()
+        lost.next_back()
     };
     // Never captured, and the receiver lacked it.
     let mut before = Bench::open(MS, MS);
