@@ -265,6 +265,7 @@ mod tests {
             payload: &[],
             cut: 0,
             payload_at: None,
+            sized: true,
         };
         machine.segment(dir, &segment, Some(seq));
         machine.states
