@@ -25,6 +25,8 @@
 //! | [`explain`] | what events mean, in English and in Chinese: texts as data, worked examples |
 //! | [`sink`] | what events become: lines of text or JSON, totals |
 //! | [`forge`] | captures from code, with faults, that know the truth |
+//! | [`lab`] | questions about a capture with answers worked out from it, and their marking |
+//! | [`lesson`] | captures with what to see in them, step by step |
 //! | [`engine`] | the wiring, the only module that knows all the others |
 //!
 //! Three rules hold everywhere: an event is a fact that may be kept, its bytes are a loan that goes
@@ -56,6 +58,8 @@ pub mod explain;
 pub mod field;
 pub mod forge;
 pub mod insight;
+pub mod lab;
+pub mod lesson;
 pub mod model;
 pub mod payload;
 pub mod proto;

@@ -19,6 +19,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("payload", &[]),
     ("forge", &["source", "error"]),
     ("explain", &["codec", "field", "proto", "rules", "sink"]),
+    ("lab", &["codec", "explain", "forge", "sink"]),
+    (
+        "lesson",
+        &[
+            "codec", "engine", "error", "explain", "field", "forge", "sink", "source",
+        ],
+    ),
     (
         "engine",
         &[

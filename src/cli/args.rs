@@ -95,6 +95,12 @@ pub enum Command {
     Keys(KeysArgs),
     /// The fields that a display filter may ask for.
     Fields(FieldsArgs),
+    /// The lessons: how WebSocket works, from real packets, step by step, in English and in Chinese.
+    Lesson(super::lesson::LessonArgs),
+    /// Sheets of questions about a capture, with their key; and the marking of what students answer.
+    Lab(super::lab::LabArgs),
+    /// A capture made to order: messages, fragments, pings, losses, breaches; the same for the same seed.
+    Gen(Box<super::generate::GenArgs>),
     /// Captures from an interface, and shows traffic as it happens.
     #[cfg(unix)]
     Live(Box<super::live::LiveArgs>),

@@ -5,9 +5,12 @@ mod check;
 mod embed;
 mod explain;
 mod fields;
+mod generate;
 #[cfg(unix)]
 mod interfaces;
 mod keys;
+mod lab;
+mod lesson;
 #[cfg(unix)]
 pub mod live;
 mod print;
@@ -56,6 +59,9 @@ pub fn main() -> ExitCode {
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Keys(args)) => keys::run(&args),
         Some(Command::Fields(args)) => fields::run(&args),
+        Some(Command::Lesson(args)) => lesson::run(&args, common),
+        Some(Command::Lab(args)) => lab::run(&args, common),
+        Some(Command::Gen(args)) => generate::run(&args),
         None => print::run(
             &Print {
                 captures,

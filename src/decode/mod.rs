@@ -26,6 +26,7 @@
     )
 )]
 
+mod anatomy;
 mod fragment;
 mod ip;
 mod link;
@@ -34,6 +35,8 @@ mod tunnel;
 
 #[cfg(test)]
 mod tests;
+
+pub use anatomy::{Part, anatomy};
 
 use crate::model::{Link, Packet, Segment, Timestamp, Wire};
 use fragment::{Added, Fragment, Fragments};

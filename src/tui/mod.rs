@@ -16,6 +16,7 @@ mod keys;
 mod msg;
 mod notes;
 mod pane;
+pub mod present;
 mod prompt;
 mod sheet;
 mod sift;

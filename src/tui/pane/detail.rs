@@ -10,6 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
+use wscope::decode::anatomy;
 use wscope::field::{self, Value};
 use wscope::model::{Dir, Event, EventId, EventKind, Loan, PacketNo, Trust};
 use wscope::sink::{Escaped, Track};
@@ -209,6 +210,13 @@ pub fn nodes(app: &App) -> Vec<Node> {
                     .at(Area::Payload, 0..len),
             );
         }
+        if let Some(packet) = &replay.packet {
+            nodes.extend(
+                anatomy(packet.link, &packet.data).into_iter().map(|part| {
+                    Node::new(short(part.name), part.value).at(Area::Packet, part.range)
+                }),
+            );
+        }
     }
     nodes
 }
@@ -218,6 +226,14 @@ fn direction(dir: Dir) -> &'static str {
         Dir::C2s => "client → server",
         Dir::S2c => "server → client",
     }
+}
+
+/// A name without what only Wireshark needs to tell it from others: names stand in a narrow column.
+fn short(name: &str) -> String {
+    let name = name.replace(".options.", ".");
+    let ends = ["_value", "_val", ".shift", "_raw"];
+    let end = ends.iter().find_map(|end| name.strip_suffix(end));
+    end.map_or(name.clone(), str::to_owned)
 }
 
 fn first_of(packet: PacketNo) -> EventId {
