@@ -78,14 +78,15 @@ pub(super) fn note(ask: &Ask<'_>, note: &Note, told: &mut Explanation) {
 
 fn offload(ask: &Ask<'_>, offload: &Offload, told: &mut Explanation) {
     told.title(ask, "tcp.offload", &[]);
-    told.tell(ask, "tcp.offload.what", &[("n", &offload.bytes)]);
+    let what: [super::Value<'_>; 2] = [("n", &offload.bytes), ("who", &ask.sender())];
+    told.tell(ask, "tcp.offload.what", &what);
     told.tell(ask, &format!("offload.{:?}", offload.by), &[]);
-    if let (Some(mss), Some(packets)) = (offload.mss, offload.packets()) {
-        told.tell(
-            ask,
-            "tcp.offload.mss",
-            &[("mss", &mss), ("packets", &packets)],
-        );
+    if let (Some(packets), Some(mss)) = (offload.packets(), offload.mss) {
+        let values: [super::Value<'_>; 2] = [("mss", &mss), ("n", &packets)];
+        told.tell(ask, "tcp.offload.packets", &values);
+    }
+    if offload.no_length {
+        told.tell(ask, "tcp.offload.no_length", &[]);
     }
 }
 
