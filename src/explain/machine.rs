@@ -265,6 +265,7 @@ mod tests {
             sized: true,
             ttl: 64,
             ip_id: None,
+            payload: &[],
             cut: 0,
             payload_at: None,
         };
