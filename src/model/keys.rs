@@ -332,7 +332,16 @@ impl Keys {
     }
 
     /// Asks for more, where any was looked for in vain since the last time.
+    #[inline]
     pub fn refresh(&self) {
+        // Asked for every packet: a swap each time would cost more than the rest of it.
+        if self.0.lacking.load(Ordering::Relaxed) {
+            self.ask_for_more();
+        }
+    }
+
+    #[cold]
+    fn ask_for_more(&self) {
         if !self.0.lacking.swap(false, Ordering::Relaxed) {
             return;
         }

@@ -9,6 +9,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod config;
+mod conns;
 mod counts;
 mod cx;
 mod event;
@@ -31,6 +32,7 @@ mod tls;
 mod ws;
 
 pub use config::{Config, Protocol};
+pub use conns::Conns;
 pub use counts::Counts;
 pub use cx::{Counters, Cx, Mark, Place};
 pub use event::{Anomaly, Event, EventKind, KINDS, What};

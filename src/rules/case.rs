@@ -163,7 +163,7 @@ impl Case {
         if !self.history.side(dir).lost {
             return;
         }
-        let those = table.frame.iter().chain(&table.message);
+        let those = table.frame.0.all().chain(table.message.0.all());
         for rule in those.filter(|rule| rule.by.means(dir)) {
             if !rule.needs.has(Needs::DEFLATE) || missing::deflates(&self.history) {
                 self.undecided(rule, dir, LOST);

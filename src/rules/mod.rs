@@ -17,6 +17,7 @@ mod history;
 mod judge;
 mod message;
 mod missing;
+mod on;
 mod others;
 mod ping;
 
@@ -24,6 +25,7 @@ pub use judge::Judge;
 
 use crate::model::{ConnId, Dir, Flow, Message, Open, Request, Response, Severity};
 use history::{At, History};
+use on::{OnFrame, OnMessage};
 use others::Others;
 
 /// What one side, or both, must or should do.
@@ -153,10 +155,13 @@ enum Check {
     Extensions(fn(&[fields::Extension], &Scene<'_>) -> Option<Note>),
     /// The upgrade that both agreed on.
     Open(fn(&Open, &Scene<'_>) -> Option<Note>),
-    /// A frame, before it is part of the history.
-    Frame(fn(&crate::model::Frame, &Scene<'_>) -> Option<Note>),
-    /// A message, before it is part of the history.
-    Message(fn(&Message, &[u8], &Scene<'_>) -> Option<Note>),
+    /// A frame with one of these marks, before it is part of the history.
+    Frame(
+        OnFrame,
+        fn(&crate::model::Frame, &Scene<'_>) -> Option<Note>,
+    ),
+    /// A message with one of these marks, before it is part of the history.
+    Message(OnMessage, fn(&Message, &[u8], &Scene<'_>) -> Option<Note>),
     /// The end of the connection, once for each side: what its sender did in all.
     End(fn(&Scene<'_>) -> Option<Note>),
     /// Nothing yet: why not.
