@@ -22,6 +22,7 @@ const DIFFERENT: &[(&str, usize, &str)] = &[
         0,
         "tshark 4.0 does not look into a CONNECT tunnel",
     ),
+    ("tls-in-tls", 0, "the same; that TLS lies in a tunnel"),
     (
         "early",
         0,
@@ -97,6 +98,11 @@ const DIFFERENT_HEADS: &[(&str, &str)] = &[
     (
         "tls-openssl",
         "early data: tshark opens it under the cipher it expects; wscope once the server has said which, two packets later",
+    ),
+    ("tls-corners", "the same"),
+    (
+        "tls-in-tls",
+        "tshark 4.0 does not look into a CONNECT tunnel",
     ),
     (
         "short-snaplen",

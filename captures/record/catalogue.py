@@ -12,13 +12,14 @@ CAPTURES = os.path.dirname(HERE)
 # Programs that keep no log of their own.
 BESIDE = {
     "nginx": ["nginx"], "haproxy": ["haproxy"], "two-devices": ["haproxy"], "refused": ["nginx"], "tls-tunnel": ["tinyproxy"], "tls-openssl": ["openssl"],
+    "tls-go-and-rust": ["rustls"], "tls-gnutls": ["gnutls-cli"], "tls-in-tls": ["haproxy", "tinyproxy"], "tls-corners": ["curl", "nghttpd", "openssl"],
     "connect-proxy": ["tinyproxy"], "socks-proxy": ["microsocks"], "proxy-protocol": ["haproxy"],
     "polling": ["curl", "aiohttp"], "polling-and-websocket": ["curl"], "mqtt": ["mosquitto"],
     "other": ["dnsmasq", "dig", "redis", "openssl", "openssh", "mosquitto", "curl"],
     "databases": ["postgresql", "psql", "memcached", "Python smtpd", "nghttp2"],
 }
 PACKAGES = ["chromium", "nginx", "haproxy", "tinyproxy", "microsocks", "curl", "mosquitto", "redis-server", "postgresql-15", "memcached", "nghttp2-server", "dnsmasq-base",
-            "bind9-dnsutils", "openssl", "openssh-server", "golang-github-gorilla-websocket-dev", "tcpdump", "tshark"]
+            "bind9-dnsutils", "openssl", "openssh-server", "golang-github-gorilla-websocket-dev", "golang-go", "gnutls-bin", "tcpdump", "tshark"]
 
 
 def text_of(command):

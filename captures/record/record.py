@@ -905,14 +905,18 @@ def simple_websocket(lab):
         lab.client(ns, "py_simple.py", {"dial": at, "uri": "/echo?c=1", "steps": [*TALK, CLOSE]})
 
 
-@scenario
-def go_and_rust(lab):
-    """A Go server (gorilla/websocket) that compresses, with a Rust client (tungstenite) and a Node one."""
+def build_go_and_rust():
     for kind, build in (("go", "GO111MODULE=off GOPATH=/usr/share/gocode go build -o ../go-server ."),
                         ("rust", "cargo build -q --release --target-dir ../rust")):
         source = os.path.join(WORK, kind + "-source")
         shutil.copytree(os.path.join(PEERS, kind), source, dirs_exist_ok=True)
         sh(f"cd {source} && {build}")
+
+
+@scenario
+def go_and_rust(lab):
+    """A Go server (gorilla/websocket) that compresses, with a Rust client (tungstenite) and a Node one."""
+    build_go_and_rust()
     a, b = lab.pair(mtu=1400)
     at = "10.7.0.2:9074"
     with lab.capture(a, "veth0", "tcp port 9074"):
@@ -1089,6 +1093,17 @@ def tls_tunnel(lab):
     embed(lab, keylog)
 
 
+def openssl_talk(lab, ns, port, lines, *options):
+    """Type these lines into openssl's client."""
+    p = ns.popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options], cwd=lab.dir, text=True,
+                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for line in lines:
+        time.sleep(0.6)
+        p.stdin.write(line)
+        p.stdin.flush()
+    p.wait(10)
+
+
 @scenario
 def tls_openssl(lab):
     """HTTP by openssl's own client: key updates in TLS 1.3, early data in a resumed session, renegotiation in TLS 1.2."""
@@ -1099,15 +1114,6 @@ def tls_openssl(lab):
     def get(path):
         return f"GET /{path} HTTP/1.1\r\nHost: wscope.test\r\n\r\n"
 
-    def talk(port, lines, *options):
-        p = ns.popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options], cwd=lab.dir, text=True,
-                     stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for line in lines:
-            time.sleep(0.6)
-            p.stdin.write(line)
-            p.stdin.flush()
-        p.wait(10)
-
     with open(early, "w", newline="") as f:
         f.write(get("early"))
     with lab.capture(ns, "lo", "tcp portrange 9180-9181"):
@@ -1117,9 +1123,112 @@ def tls_openssl(lab):
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
             lab.background.append(p)
         time.sleep(0.5)
-        talk(9180, [get("one"), "k\n", get("two"), "K\n", get("three"), "Q\n"], "-tls1_3", "-sess_out", session)
-        talk(9180, [get("late"), "Q\n"], "-tls1_3", "-sess_in", session, "-early_data", early)
-        talk(9181, [get("before"), "R\n", get("after"), "Q\n"], "-tls1_2")
+        openssl_talk(lab, ns, 9180, [get("one"), "k\n", get("two"), "K\n", get("three"), "Q\n"], "-tls1_3", "-sess_out", session)
+        openssl_talk(lab, ns, 9180, [get("late"), "Q\n"], "-tls1_3", "-sess_in", session, "-early_data", early)
+        openssl_talk(lab, ns, 9181, [get("before"), "R\n", get("after"), "Q\n"], "-tls1_2")
+    embed(lab, keylog)
+
+
+@scenario
+def tls_go_and_rust(lab):
+    """wss from rustls (tungstenite) to Go's crypto/tls (gorilla/websocket): the suites that both have, TLS 1.3 and 1.2."""
+    build_go_and_rust()
+    ns = lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    with lab.capture(ns, "lo", "tcp portrange 9190-9191"):
+        for port, kind in ((9190, "rsa"), (9191, "ec")):
+            lab.start(ns, [os.path.join(WORK, "go-server"), f"127.0.0.1:{port}", paths[kind]["cert"], paths[kind]["key"]])
+        for n, (port, suite) in enumerate((
+                (9190, "TLS13_AES_128_GCM_SHA256"), (9190, "TLS13_AES_256_GCM_SHA384"), (9191, "TLS13_CHACHA20_POLY1305_SHA256"),
+                (9190, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"), (9190, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
+                (9191, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"))):
+            lab.client(ns, "rust", {"dial": f"127.0.0.1:{port}", "uri": f"/echo?c={n + 1}", "tls": {"suite": suite},
+                                    "steps": [*(step for step in tls_talk(n + 1) if step[0] != "recv")]}, env={"SSLKEYLOGFILE": keylog})
+    embed(lab, keylog)
+
+
+@scenario
+def tls_gnutls(lab):
+    """wss from GnuTLS (gnutls-cli, behind Python websockets) to Python (OpenSSL): TLS 1.3 and 1.2, GCM, CCM, ChaCha20, CBC."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    at, server = "127.0.0.1:9195", {**paths["rsa"], "ciphers": "ALL" + OLD}
+    with lab.capture(ns, "lo", "tcp port 9195"):
+        lab.server(ns, "py_websockets.py", listen=at, sessions={"*": {"echo": True}}, tls=server)
+        for n, priority in enumerate((
+                "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305",
+                "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CCM:-KX-ALL:+RSA",
+                "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-256-CBC:-KX-ALL:+ECDHE-RSA")):
+            lab.client(ns, "py_websockets.py", {
+                "dial": at, "uri": f"/echo?c={n + 1}", "steps": tls_talk(n + 1),
+                "through": ["gnutls-cli", "--insecure", "--no-ca-verification", "--sni-hostname", "wscope.test", "--logfile", "/dev/null",
+                            "--priority", priority, "--port", "9195", "127.0.0.1"]}, env={"SSLKEYLOGFILE": keylog})
+    embed(lab, keylog)
+
+
+@scenario
+def tls_padded(lab):
+    """wss in TLS 1.3 (Python, OpenSSL) with every record padded to a multiple of 512 bytes."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    conf, at = os.path.join(lab.dir, "openssl.cnf"), "127.0.0.1:9196"
+    with open(conf, "w") as f:
+        f.write("openssl_conf = begin\n[begin]\nssl_conf = tls\n[tls]\nsystem_default = all\n[all]\nRecordPadding = 512\n")
+    os.environ["OPENSSL_CONF"] = conf
+    with lab.capture(ns, "lo", "tcp port 9196"):
+        lab.server(ns, "py_websockets.py", listen=at, sessions={"*": {"echo": True}}, tls=paths["rsa"])
+        lab.client(ns, "py_websockets.py", {"dial": at, "uri": "/echo?c=1", "steps": tls_talk(1), "tls": {"keylog": keylog}})
+    del os.environ["OPENSSL_CONF"]
+    embed(lab, keylog)
+
+
+@scenario
+def tls_in_tls(lab):
+    """wss through a CONNECT proxy that is itself behind TLS (haproxy, tinyproxy): TLS in TLS; all three sides."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab), os.path.join(lab.dir, "keys.log")
+    both, tiny, front = (os.path.join(lab.dir, name) for name in ("both.pem", "tinyproxy.conf", "haproxy.cfg"))
+    with open(both, "w") as f:
+        f.write("".join(open(paths["rsa"][part]).read() for part in ("cert", "key")))
+    with open(tiny, "w") as f:
+        f.write("Port 9202\nListen 127.0.0.1\nTimeout 60\nAllow 127.0.0.1\nConnectPort 9200\n")
+    with open(front, "w") as f:
+        f.write(f"defaults\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n"
+                f"listen proxy\n bind 127.0.0.1:9201 ssl crt {both}\n server tiny 127.0.0.1:9202\n")
+    at = "127.0.0.1:9200"
+    with lab.capture(ns, "lo", "tcp portrange 9200-9202"):
+        lab.server(ns, "py_websockets.py", listen=at, sessions={"*": {"echo": True}}, deflate={}, tls=paths["rsa"])
+        lab.start(ns, ["tinyproxy", "-d", "-c", tiny], ready="Accepting")
+        lab.start(ns, ["haproxy", "-db", "-f", front], ready=None)
+        time.sleep(0.5)
+        lab.client(ns, "py_websockets.py", {
+            "dial": at, "via": "127.0.0.1:9201", "proxy": "https://127.0.0.1:9201", "uri": "/echo?c=1", "deflate": {},
+            "steps": tls_talk(1), "tls": {"keylog": keylog}})
+    embed(lab, keylog)
+
+
+@scenario
+def tls_corners(lab):
+    """HTTP/2 agreed on by ALPN (curl, nghttpd), and early data that the server refuses when its session is used again (openssl)."""
+    ns = lab.ns()
+    paths, keylog = certificates(lab)["rsa"], os.path.join(lab.dir, "keys.log")
+    session, early = (os.path.join(lab.dir, name) for name in ("session.pem", "early.txt"))
+    with open(early, "w", newline="") as f:
+        f.write("GET /early HTTP/1.1\r\nHost: wscope.test\r\n\r\n")
+    with lab.capture(ns, "lo", "tcp portrange 9205-9206"):
+        lab.start(ns, ["nghttpd", "-d", lab.dir, "-a", "127.0.0.1", "9205", paths["key"], paths["cert"]], ready=None)
+        p = ns.popen(["openssl", "s_server", "-accept", "9206", "-key", paths["key"], "-cert", paths["cert"],
+                      "-keylogfile", keylog, "-early_data", "-num_tickets", "1"], stdin=subprocess.PIPE,
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        lab.background.append(p)
+        time.sleep(0.5)
+        os.environ["SSLKEYLOGFILE"] = keylog
+        lab.run(ns, ["curl", "-sk", "--http2", "https://127.0.0.1:9205/early.txt"])
+        del os.environ["SSLKEYLOGFILE"]
+        openssl_talk(lab, ns, 9206, ["GET /one HTTP/1.1\r\nHost: wscope.test\r\n\r\n", "Q\n"], "-tls1_3", "-sess_out", session)
+        for _ in "12":  # a session is good for early data once
+            openssl_talk(lab, ns, 9206, ["GET /late HTTP/1.1\r\nHost: wscope.test\r\n\r\n", "Q\n"],
+                         "-tls1_3", "-sess_in", session, "-early_data", early, "-keylogfile", keylog)
     embed(lab, keylog)
 
 

@@ -6,7 +6,7 @@
 #
 # Needs root (network namespaces), and from Debian:
 #   apt-get install bind9-dnsutils chromium curl default-jdk-headless \
-#     dnsmasq-base ethtool golang-github-gorilla-websocket-dev golang-go haproxy \
+#     dnsmasq-base ethtool gnutls-bin golang-github-gorilla-websocket-dev golang-go haproxy \
 #     iproute2 iptables iputils-ping memcached microsocks mosquitto mosquitto-clients \
 #     nghttp2-client nghttp2-server nginx nodejs npm openssh-client openssh-server \
 #     openssl postgresql-15 python3-venv redis-server redis-tools tcpdump tinyproxy tshark

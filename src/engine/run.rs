@@ -80,6 +80,7 @@ pub fn run_each(
         }
     };
     let config = config.into();
+    capture.look_ahead(&config.keys);
     capture.set_keys(config.keys.clone());
     let want = sink.want();
     let mut engine = Engine::new(config, want);

@@ -1,7 +1,7 @@
 //! What a layer may know while it works, and the way its events take.
 
 use super::{
-    Anomaly, ConnId, Dir, Event, EventId, EventKind, Flow, Keys, Limits, Loan, MessageRef,
+    Anomaly, By, ConnId, Dir, Event, EventId, EventKind, Flow, Keys, Limits, Loan, MessageRef,
     PacketNo, Piece, SessionId, Sink, Space, Span, Timestamp, Trust, Want, What, Ws,
 };
 use std::borrow::Cow;
@@ -102,6 +102,15 @@ impl Place {
 }
 
 impl Cx<'_> {
+    /// Up to where the packets have been read.
+    #[must_use]
+    pub fn by(&self) -> By {
+        match self.at_end {
+            true => By::END,
+            false => By::packet(self.packet),
+        }
+    }
+
     /// Puts an event on the timeline.
     pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
         self.put(place, kind, loan)

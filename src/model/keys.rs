@@ -7,6 +7,7 @@
 //! The format is the one that NSS began (draft-ietf-tls-keylogfile). Secrets are never shown: what
 //! holds them prints as how many they are, and is cleared when it goes.
 
+use super::PacketNo;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -101,17 +102,59 @@ pub enum BadLine {
 }
 
 /// All secrets that are known so far. Clones share them: what one learns, all know.
+///
+/// Each is known from a packet on: what is derived again later, from the same packets, then meets the
+/// same secrets at the same places, whatever has been learnt since.
 #[derive(Clone, Default)]
-pub struct Keys(Arc<Shared>);
+pub struct Keys {
+    shared: Arc<Shared>,
+    /// The packet from which on this clone's additions are known; 0 for all.
+    since: u64,
+}
 
-#[derive(Default)]
 struct Shared {
     log: RwLock<Log>,
+    /// The last packet for which more was asked for.
+    newest: AtomicU64,
+    /// The packet from which on the capture itself may bring more.
+    expected: AtomicU64,
     /// How many secrets there are: a change says that it is worth asking again.
     count: AtomicU64,
     /// Someone has asked in vain.
     lacking: AtomicBool,
+    /// There is whom to ask.
+    askable: AtomicBool,
     more: Mutex<Option<More>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            log: RwLock::default(),
+            newest: AtomicU64::new(0),
+            expected: AtomicU64::new(u64::MAX),
+            count: AtomicU64::new(0),
+            lacking: AtomicBool::new(false),
+            askable: AtomicBool::new(false),
+            more: Mutex::default(),
+        }
+    }
+}
+
+/// Up to where the packets have been read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct By(u64);
+
+impl By {
+    /// Up to the end of the capture.
+    pub const END: Self = Self(u64::MAX);
+
+    /// Up to this packet.
+    #[must_use]
+    #[inline]
+    pub fn packet(packet: PacketNo) -> Self {
+        Self(packet.get())
+    }
 }
 
 /// Asks whoever writes the secrets for those that have come since.
@@ -134,12 +177,15 @@ struct Entry {
     kind: SecretKind,
     /// The entry before it of the same client random; itself where there is none.
     before: u32,
+    /// The packet from which on it is known.
+    #[zeroize(skip)]
+    since: u64,
 }
 
 /// Entries of a page.
 const PAGE: usize = 1024;
 
-/// Secrets that are remembered (16 million, some 64 bytes each).
+/// Secrets that are remembered (16 million, some 72 bytes each).
 const LIMIT: usize = 1 << 24;
 
 impl Log {
@@ -171,6 +217,7 @@ impl Log {
         random: ClientRandom,
         kind: SecretKind,
         secret: &Secret,
+        since: u64,
     ) -> Result<bool, BadLine> {
         let same = |entry: &Entry| {
             entry.kind == kind && entry.secret == secret.bytes && entry.len == secret.len
@@ -193,6 +240,7 @@ impl Log {
                 len: secret.len,
                 kind,
                 before,
+                since,
             });
         }
         Ok(true)
@@ -200,6 +248,19 @@ impl Log {
 }
 
 impl Keys {
+    /// The same secrets; what is added through this clone is known from this packet on.
+    #[must_use]
+    pub fn since(&self, packet: PacketNo) -> Self {
+        self.since_number(packet.get())
+    }
+
+    fn since_number(&self, since: u64) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            since,
+        }
+    }
+
     /// Takes one line of a key log; true where it brought a secret that was not known.
     ///
     /// # Errors
@@ -239,10 +300,14 @@ impl Keys {
             (Some(32), kind) if kind != SecretKind::Master => 32,
             _ => return Err(BadLine::Secret),
         };
-        let mut log = self.0.log.write().unwrap_or_else(PoisonError::into_inner);
-        let new = log.add(client, kind, &found)?;
+        let mut log = self
+            .shared
+            .log
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let new = log.add(client, kind, &found, self.since)?;
         if new {
-            self.0.count.store(log.len() as u64, Ordering::Release);
+            self.shared.count.store(log.len() as u64, Ordering::Release);
         }
         Ok(new)
     }
@@ -256,28 +321,41 @@ impl Keys {
             .collect()
     }
 
-    /// A secret of a connection, the newest where there are several.
+    /// A secret of a connection as known by a packet, the newest where there are several.
     #[must_use]
-    pub fn secret(&self, random: &ClientRandom, kind: SecretKind) -> Option<Secret> {
-        let log = self.0.log.read().unwrap_or_else(PoisonError::into_inner);
-        let entry = log.chain(random).find(|entry| entry.kind == kind)?;
+    pub fn secret(&self, random: &ClientRandom, kind: SecretKind, by: By) -> Option<Secret> {
+        let log = self
+            .shared
+            .log
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let fits = |entry: &&Entry| entry.kind == kind && entry.since <= by.0;
+        let entry = log.chain(random).find(fits)?;
         Some(Secret {
             bytes: entry.secret,
             len: entry.len,
         })
     }
 
-    /// Whether there is any secret of this connection.
+    /// Whether any secret of this connection is known by a packet.
     #[must_use]
-    pub fn knows(&self, random: &ClientRandom) -> bool {
-        let log = self.0.log.read().unwrap_or_else(PoisonError::into_inner);
-        log.newest.contains_key(random)
+    pub fn knows(&self, random: &ClientRandom, by: By) -> bool {
+        let log = self
+            .shared
+            .log
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        log.chain(random).any(|entry| entry.since <= by.0)
     }
 
     /// The client randoms that there are secrets for, in order of their bytes.
     #[must_use]
     pub fn randoms(&self) -> Vec<ClientRandom> {
-        let log = self.0.log.read().unwrap_or_else(PoisonError::into_inner);
+        let log = self
+            .shared
+            .log
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         #[allow(clippy::iter_over_hash_type)] // They are sorted.
         let mut randoms: Vec<_> = log.newest.keys().copied().collect();
         randoms.sort_unstable();
@@ -287,7 +365,11 @@ impl Keys {
     /// The lines of a key log with everything that is known of this connection, cleared when they go.
     #[must_use]
     pub fn log_of(&self, random: &ClientRandom) -> zeroize::Zeroizing<String> {
-        let log = self.0.log.read().unwrap_or_else(PoisonError::into_inner);
+        let log = self
+            .shared
+            .log
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut text = zeroize::Zeroizing::new(String::with_capacity(8 * 256));
         for entry in log.chain(random).take(8) {
             let name = LABELS.iter().find(|(_, kind)| *kind == Some(entry.kind));
@@ -307,19 +389,34 @@ impl Keys {
     /// How many secrets there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.count.load(Ordering::Acquire)
+        self.shared.count.load(Ordering::Acquire)
     }
 
     /// Says how more secrets are asked for: where they are still being written while packets come.
     pub fn set_more(&self, more: impl FnMut(&Self) + Send + 'static) {
-        let mut slot = self.0.more.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self
+            .shared
+            .more
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *slot = Some(Box::new(more));
+        self.shared.askable.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that the capture brings secrets between its packets: more may come with later ones.
+    pub fn expect(&self) {
+        self.shared
+            .expected
+            .fetch_min(self.since, Ordering::Relaxed);
     }
 
     /// Whether more may still come.
     #[must_use]
-    pub fn may_grow(&self) -> bool {
-        self.0
+    pub fn may_grow(&self, by: By) -> bool {
+        if self.shared.expected.load(Ordering::Relaxed) <= by.0 {
+            return true;
+        }
+        self.shared
             .more
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -328,32 +425,43 @@ impl Keys {
 
     /// Says that a secret was looked for in vain.
     pub fn lack(&self) {
-        self.0.lacking.store(true, Ordering::Relaxed);
+        self.shared.lacking.store(true, Ordering::Relaxed);
     }
 
-    /// Asks for more, where any was looked for in vain since the last time.
+    /// Asks for more before a packet, where any was looked for in vain since the last time.
+    ///
+    /// Who is behind another reader of the same packets learns them for those that come next there.
     #[inline]
-    pub fn refresh(&self) {
-        // Asked for every packet: a swap each time would cost more than the rest of it.
-        if self.0.lacking.load(Ordering::Relaxed) {
-            self.ask_for_more();
+    pub fn refresh(&self, by: By) {
+        // Asked before every packet, mostly where nobody can be asked for more.
+        if self.shared.askable.load(Ordering::Relaxed) {
+            self.ask_for_more(by);
         }
     }
 
-    #[cold]
-    fn ask_for_more(&self) {
-        if !self.0.lacking.swap(false, Ordering::Relaxed) {
+    fn ask_for_more(&self, by: By) {
+        let newest = self.shared.newest.fetch_max(by.0, Ordering::Relaxed);
+        if !self.shared.lacking.swap(false, Ordering::Relaxed) {
             return;
         }
         let more = self
-            .0
+            .shared
             .more
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         let Some(mut more) = more else { return };
-        more(self);
-        *self.0.more.lock().unwrap_or_else(PoisonError::into_inner) = Some(more);
+        let since = if by.0 >= newest {
+            by.0
+        } else {
+            newest.saturating_add(1)
+        };
+        more(&self.since_number(since));
+        *self
+            .shared
+            .more
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(more);
     }
 }
 
@@ -397,7 +505,7 @@ impl fmt::Debug for Keys {
 /// The same ones: sharing is what makes keys equal.
 impl PartialEq for Keys {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.count() == 0 && other.count() == 0
+        Arc::ptr_eq(&self.shared, &other.shared) || self.count() == 0 && other.count() == 0
     }
 }
 
@@ -440,13 +548,15 @@ mod tests {
             ]
         );
         assert_eq!(keys.count(), 2);
-        let secret = keys.secret(&[0xab; 32], SecretKind::Master).unwrap();
+        let secret = keys
+            .secret(&[0xab; 32], SecretKind::Master, By::END)
+            .unwrap();
         assert_eq!(secret.bytes(), [0xcd; 48]);
         assert!(
-            keys.secret(&[0xab; 32], SecretKind::ClientTraffic)
+            keys.secret(&[0xab; 32], SecretKind::ClientTraffic, By::END)
                 .is_none()
         );
-        assert!(!keys.knows(&[2; 32]));
+        assert!(!keys.knows(&[2; 32], By::END));
         let again = keys.log_of(&[0xab; 32]);
         assert_eq!(Keys::default().lines(again.as_bytes()), []);
         assert_eq!(again.lines().count(), 2);
@@ -457,7 +567,7 @@ mod tests {
         let keys = Keys::default();
         keys.lines(line("CLIENT_RANDOM", 7, &"ee".repeat(48)).as_bytes());
         assert_eq!(format!("{keys:?}"), "Keys(1 secrets)");
-        let secret = keys.secret(&[7; 32], SecretKind::Master);
+        let secret = keys.secret(&[7; 32], SecretKind::Master, By::END);
         assert_eq!(format!("{secret:?}"), "Some(Secret(48 bytes))");
     }
 
@@ -469,7 +579,7 @@ mod tests {
         assert_eq!(keys.line(text.as_bytes()), Ok(false));
         let other = line("CLIENT_RANDOM", 7, &"ef".repeat(48));
         assert_eq!(keys.line(other.as_bytes()), Ok(true));
-        let newest = keys.secret(&[7; 32], SecretKind::Master).unwrap();
+        let newest = keys.secret(&[7; 32], SecretKind::Master, By::END).unwrap();
         assert_eq!(newest.bytes(), [0xef; 48]);
     }
 
@@ -479,11 +589,43 @@ mod tests {
         keys.set_more(|keys| {
             let _ = keys.line(line("CLIENT_RANDOM", 9, &"11".repeat(48)).as_bytes());
         });
-        keys.refresh();
-        assert!(!keys.knows(&[9; 32]), "nobody asked");
+        keys.refresh(By(5));
+        assert!(!keys.knows(&[9; 32], By::END), "nobody asked");
         keys.lack();
-        keys.refresh();
-        assert!(keys.knows(&[9; 32]));
-        assert!(keys.may_grow());
+        keys.refresh(By(5));
+        assert!(keys.knows(&[9; 32], By::END));
+        assert!(keys.may_grow(By(1)));
+    }
+
+    #[test]
+    fn a_secret_is_known_from_the_packet_on_at_which_it_came() {
+        let keys = Keys::default();
+        let known = |keys: &Keys, random, by| keys.knows(&[random; 32], By(by));
+        let one = |keys: &Keys, random| {
+            let _ = keys.line(line("CLIENT_RANDOM", random, &"11".repeat(48)).as_bytes());
+        };
+        one(&keys, 1);
+        one(&keys.since(PacketNo::new(7).unwrap()), 7);
+        assert!(known(&keys, 1, 1) && known(&keys, 7, 7) && !known(&keys, 7, 6));
+        let mut next = 20;
+        keys.set_more(move |keys| {
+            one(keys, next);
+            next += 1;
+        });
+        for by in [30, 10] {
+            keys.lack();
+            keys.refresh(By(by));
+        }
+        assert!(known(&keys, 20, 30) && !known(&keys, 20, 29));
+        let said = "who reads again at 10 must not know it before who reads on at 30";
+        assert!(known(&keys, 21, 31) && !known(&keys, 21, 30), "{said}");
+    }
+
+    #[test]
+    fn what_a_capture_brings_along_is_waited_for_from_there_on() {
+        let keys = Keys::default();
+        assert!(!keys.may_grow(By(1 << 60)));
+        keys.since(PacketNo::new(7).unwrap()).expect();
+        assert!(!keys.may_grow(By(6)) && keys.may_grow(By(7)));
     }
 }

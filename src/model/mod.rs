@@ -41,7 +41,7 @@ pub use flow::{Dir, Endpoint, Flow};
 pub use http::{Header, Http, Request, Response, Version};
 pub use id::{ConnId, EventId, PacketNo, SessionId};
 pub use insight::{Answered, Beat, Cost, Delivery, Insight, InsightKind, Pairs, Unanswered, Way};
-pub use keys::{BadLine, ClientRandom, Keys, Secret, SecretKind};
+pub use keys::{BadLine, By, ClientRandom, Keys, Secret, SecretKind};
 pub use labels::{Label, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
 pub use packet::{Link, Packet, Wire};

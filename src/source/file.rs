@@ -254,7 +254,7 @@ impl Capture {
     pub fn set_keys(&mut self, keys: Keys) {
         for secrets in &self.notes.secrets {
             if secrets.kind == Secrets::TLS_KEY_LOG {
-                keys.lines(&secrets.data);
+                keys.since(secrets.before).lines(&secrets.data);
             }
         }
         self.notes.keys = keys;

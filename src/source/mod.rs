@@ -10,6 +10,7 @@
 //! # Ok::<(), wscope::Error>(())
 //! ```
 
+mod ahead;
 #[cfg(feature = "live")]
 mod bpf;
 mod clock;

@@ -113,7 +113,11 @@ impl Notes {
 
     pub fn add_secrets(&mut self, secrets: Secrets) {
         if secrets.kind == Secrets::TLS_KEY_LOG {
-            self.keys.lines(&secrets.data);
+            let keys = self.keys.since(secrets.before);
+            keys.lines(&secrets.data);
+            if secrets.before > PacketNo::FIRST {
+                keys.expect();
+            }
         }
         if self.has_room(secrets.data.len() + size_of::<Secrets>()) {
             self.secrets.push(secrets);

@@ -423,10 +423,10 @@ const ISB_IFRECV: u16 = 4;
 const ISB_IFDROP: u16 = 5;
 const ISB_OSDROP: u16 = 7;
 
-const SECTION: u32 = 0x0a0d_0d0a;
+pub(super) const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
-const OBSOLETE: u32 = 2;
-const SIMPLE: u32 = 3;
+pub(super) const OBSOLETE: u32 = 2;
+pub(super) const SIMPLE: u32 = 3;
 const STATISTICS: u32 = 5;
-const ENHANCED: u32 = 6;
-const SECRETS: u32 = 10;
+pub(super) const ENHANCED: u32 = 6;
+pub(super) const SECRETS: u32 = 10;

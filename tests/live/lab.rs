@@ -17,6 +17,7 @@ pub struct Lab {
     pub server: String,
     children: Vec<Child>,
     pub folder: tempfile::TempDir,
+    tls: bool,
 }
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -55,6 +56,7 @@ impl Lab {
             server: name('s'),
             children: Vec::new(),
             folder: tempfile::tempdir().unwrap(),
+            tls: false,
         };
         // What has given up root still writes there.
         run("chmod", &["777", lab.folder.path().to_str().unwrap()]).unwrap();
@@ -79,6 +81,49 @@ impl Lab {
             }
         }
         Some(lab)
+    }
+
+    /// From here on the Python peers speak TLS; the client's secrets go to this file, which is there.
+    /// None, said aloud, where there is no openssl to make a certificate.
+    pub fn secure(&mut self) -> Option<PathBuf> {
+        let file = |name| self.path(name).display().to_string();
+        let (cert, key) = (file("cert.pem"), file("key.pem"));
+        let made = run(
+            "openssl",
+            &[
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-subj",
+                "/CN=wscope.test",
+                "-out",
+                &cert,
+                "-keyout",
+                &key,
+            ],
+        );
+        if let Err(error) = made {
+            skip(&format!("no certificate: {error}"));
+            return None;
+        }
+        self.tls = true;
+        let log = self.path("keys.log");
+        std::fs::write(&log, "").unwrap();
+        Some(log)
+    }
+
+    /// One of Python's peers in a namespace, not started yet.
+    fn python_peer(&self, namespace: &str, python: &str) -> Command {
+        let mut command = self.command(namespace, python);
+        command.arg(peer("peer.py"));
+        if self.tls {
+            command.env("PEER_TLS", self.folder.path());
+        }
+        command
     }
 
     /// A program in a namespace, not started yet.
@@ -109,9 +154,9 @@ impl Lab {
     /// Starts the server; false, said aloud, where there is none.
     pub fn serve(&mut self) -> Option<Log> {
         let python = python()?;
-        let mut command = self.command(&self.server, &python);
+        let mut command = self.python_peer(&self.server, &python);
         let mut child = command
-            .args([peer("peer.py").to_str().unwrap(), "server", "9000"])
+            .args(["server", "9000"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -124,8 +169,8 @@ impl Lab {
     /// Runs a client to its end: so many messages, seconds between them, and the size of the large ones.
     pub fn talk(&self, count: usize, gap: f64, size: usize) -> Vec<Value> {
         let python = python().unwrap();
-        let mut command = self.command(&self.client, &python);
-        command.args([peer("peer.py").to_str().unwrap(), "client", SERVER, "9000"]);
+        let mut command = self.python_peer(&self.client, &python);
+        command.args(["client", SERVER, "9000"]);
         command.args([count.to_string(), gap.to_string(), size.to_string()]);
         said(command)
     }

@@ -7,7 +7,7 @@
 
 mod lab;
 
-use lab::{Ended, Lab, WSCOPE, Wscope, run, skip, status};
+use lab::{Ended, Lab, Log, WSCOPE, Wscope, run, skip, status};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -57,30 +57,18 @@ fn assert_whole(file: &Path) -> u64 {
     packets
 }
 
-#[test]
-fn messages_are_those_of_the_endpoints_and_come_in_time() {
-    let Some(mut lab) = Lab::new() else { return };
-    let Some(server) = lab.serve() else { return };
-    let live = lab.live(MESSAGES);
-    let mut said = lab.talk(40, 0.01, 70_000);
-    if let Some(more) = lab.talk_node(9) {
-        said.extend(more);
-    }
-    thread::sleep(Duration::from_millis(200));
-    live.signal("INT");
-    let ended = live.wait();
-    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    let seen = json(&ended);
+/// What was seen is what both endpoints say that they sent and got, in order.
+fn assert_as_told(seen: &[(f64, Value)], said: &[Value], server: &Log) {
     let logged: Vec<Value> = server
         .so_far()
         .iter()
         .map(|(_, line)| serde_json::from_str(line).unwrap())
         .collect();
     for (dir, log, who, what) in [
-        ("c2s", &said, "client", "sent"),
-        ("c2s", &logged, "server", "got"),
-        ("s2c", &logged, "server", "sent"),
-        ("s2c", &said, "client", "got"),
+        ("c2s", said, "client", "sent"),
+        ("c2s", &*logged, "server", "got"),
+        ("s2c", &*logged, "server", "sent"),
+        ("s2c", said, "client", "got"),
     ] {
         let seen: Vec<_> = seen
             .iter()
@@ -100,6 +88,39 @@ fn messages_are_those_of_the_endpoints_and_come_in_time() {
             told.len()
         );
     }
+}
+
+#[test]
+fn tls_is_opened_with_keys_that_are_written_meanwhile() {
+    let Some(mut lab) = Lab::new() else { return };
+    let Some(keys) = lab.secure() else { return };
+    let Some(server) = lab.serve() else { return };
+    let live = lab.live(&[&["--keylog", keys.to_str().unwrap()], MESSAGES].concat());
+    let mut said = lab.talk(40, 0.01, 70_000);
+    // Another connection, with secrets of its own.
+    said.extend(lab.talk(5, 0.0, 100));
+    thread::sleep(Duration::from_millis(200));
+    live.signal("INT");
+    let ended = live.wait();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    assert_as_told(&json(&ended), &said, &server);
+}
+
+#[test]
+fn messages_are_those_of_the_endpoints_and_come_in_time() {
+    let Some(mut lab) = Lab::new() else { return };
+    let Some(server) = lab.serve() else { return };
+    let live = lab.live(MESSAGES);
+    let mut said = lab.talk(40, 0.01, 70_000);
+    if let Some(more) = lab.talk_node(9) {
+        said.extend(more);
+    }
+    thread::sleep(Duration::from_millis(200));
+    live.signal("INT");
+    let ended = live.wait();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let seen = json(&ended);
+    assert_as_told(&seen, &said, &server);
     // From the endpoint's hand to our line.
     let mut late: Vec<_> = seen
         .iter()

@@ -1,12 +1,14 @@
 """A peer that says what it sends and gets: `peer.py server PORT` or `peer.py client HOST PORT COUNT GAP SIZE`.
 
-Every message is a line on standard output: who, whether sent or got, the time, and the payload.
+Every message is a line on standard output: who, whether sent or got, the time, and the payload. With
+PEER_TLS=DIR both speak TLS: DIR/cert.pem and DIR/key.pem are the server's, DIR/keys.log gets the client's secrets.
 """
 
 import asyncio
 import base64
 import json
 import os
+import ssl
 import sys
 import time
 
@@ -14,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
 ROLE = sys.argv[1]
+TLS = os.environ.get("PEER_TLS")
 
 
 def log(do, message, at=None):
@@ -25,6 +28,20 @@ def log(do, message, at=None):
     print(json.dumps({"who": ROLE, "do": do, "t": at or time.time(), **payload}), flush=True)
 
 
+def context():
+    if TLS is None:
+        return None
+    if ROLE == "server":
+        found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        found.load_cert_chain(f"{TLS}/cert.pem", f"{TLS}/key.pem")
+        return found
+    found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    found.check_hostname = False
+    found.verify_mode = ssl.CERT_NONE
+    found.keylog_filename = f"{TLS}/keys.log"
+    return found
+
+
 async def server(port):
     async def echo(ws):
         async for message in ws:
@@ -34,13 +51,14 @@ async def server(port):
             await ws.send(answer)
             log("sent", answer, at)
 
-    async with serve(echo, "", port, max_size=None):
+    async with serve(echo, "", port, max_size=None, ssl=context()):
         print("ready", flush=True)
         await asyncio.Future()
 
 
 async def client(host, port, count, gap, size):
-    async with connect(f"ws://{host}:{port}/live", max_size=None) as ws:
+    scheme = "wss" if TLS else "ws"
+    async with connect(f"{scheme}://{host}:{port}/live", max_size=None, ssl=context()) as ws:
         for i in range(count):
             kinds = [f"message {i}", f"你好 {i} 🌊", bytes([i % 256, 0, 255]), os.urandom(size), "x" * size]
             message = kinds[i % len(kinds)]

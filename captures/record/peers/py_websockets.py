@@ -189,7 +189,12 @@ async def one_client(session):
     kwargs = {"proxy": session.get("proxy")}
     if kwargs["proxy"] is None:
         bind, buffer = session.get("bind"), session.get("buffer")
-        if bind or buffer:
+        if "through" in session:  # another program speaks TLS, and TCP
+            ours, theirs = socket.socketpair()
+            await asyncio.create_subprocess_exec(*session["through"], stdin=theirs, stdout=theirs)
+            theirs.close()
+            kwargs["sock"] = ours
+        elif bind or buffer:
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             if bind:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -213,6 +218,8 @@ async def one_client(session):
         if tls:
             kwargs["ssl"] = tls
             kwargs["server_hostname"] = "wscope.test"
+        if session.get("proxy", "http:").startswith("https:"):
+            kwargs["proxy_ssl"] = tls_of(session["tls"], False)
         ws = await connect(f"{scheme}://{session.get('host', dial)}{uri}", create_connection=connection,
                            compression=None, ping_interval=None, max_size=None,
                            extensions=deflate_of(ClientPerMessageDeflateFactory, session.get("deflate")),

@@ -123,7 +123,7 @@ impl Tls {
     pub(super) fn hold_early(&mut self, record: &Lent<'_>, content: &[u8], cx: &mut Cx<'_>) {
         self.early.bytes += content.len();
         if self.early.taken == Some(false) {
-            return;
+            return Self::refused(record.span(), cx);
         }
         if self.early.bytes > EARLY {
             let text =
@@ -146,10 +146,13 @@ impl Tls {
             if taken {
                 self.deliver(Dir::C2s, span, record.packet, &record.body, cx);
             } else {
-                let text =
-                    "early data that the server did not take: the application never saw them";
-                cx.anomaly(Dir::C2s, span, What::Decrypt, text);
+                Self::refused(span, cx);
             }
         }
+    }
+
+    fn refused(span: Span, cx: &mut Cx<'_>) {
+        let text = "early data that the server did not take: the application never saw them";
+        cx.anomaly(Dir::C2s, span, What::Decrypt, text);
     }
 }

@@ -38,6 +38,8 @@ pub struct ServerHello {
     pub version: u16,
     pub suite: u16,
     pub encrypt_then_mac: bool,
+    /// It takes up an earlier session.
+    pub resumes: bool,
     pub alpn: Option<String>,
 }
 
@@ -199,6 +201,7 @@ pub fn server_hello(body: &[u8], client: Option<&ClientHello>) -> Option<(Hello,
         version: chosen,
         suite,
         encrypt_then_mac,
+        resumes: hello.resumption,
         alpn: hello.alpn.first().cloned(),
     };
     Some((hello, kept))
@@ -215,6 +218,14 @@ pub fn encrypted_extensions(body: &[u8]) -> (Option<String>, bool) {
         }
     }
     (chosen, early)
+}
+
+/// The protocol agreed on, where a record begins with what the server says once it is encrypted.
+pub fn agreed(content: &[u8]) -> Option<String> {
+    let (ENCRYPTED_EXTENSIONS, len) = header(content)? else {
+        return None;
+    };
+    encrypted_extensions(content.get(4..4 + len)?).0
 }
 
 /// A certificate chain.   RFC 8446 section 4.4.2, RFC 5246 section 7.4.2

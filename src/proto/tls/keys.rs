@@ -1,10 +1,10 @@
 //! Which key and which number open a record.
 
-use super::Tls;
 use super::record::{ALERT, CHANGE_CIPHER, DATA, HANDSHAKE, Lent};
 use super::seal::{Opened, Opener, Phase, Why};
 use super::suites::Suite;
-use crate::model::{Cx, Dir, InsideState, Keys, SecretKind, What};
+use super::{Tls, handshake};
+use crate::model::{Cx, Dir, InsideState, SecretKind, What};
 
 /// What opened a record.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Tls {
 
     /// TLS 1.2 and before: from here on this side's records are sealed.   RFC 5246 section 7.1
     pub(super) fn change_cipher(&mut self, dir: Dir, record: &Lent<'_>, cx: &mut Cx<'_>) -> bool {
-        let found = self.next_openers(dir, cx.keys).into_iter().next();
+        let found = self.next_openers(dir, cx).into_iter().next();
         if found.is_none() && self.may_wait(dir, record.body.len(), cx) {
             cx.keys.lack();
             return true;
@@ -91,7 +91,7 @@ impl Tls {
         let other = dir.flip().of(&self.sides);
         let both_ended = side.end.is_some() && other.end.is_some();
         let hello_may_come = self.server.is_none() && !other.holed && other.end.is_none();
-        let keys_may_come = cx.keys.may_grow() && self.client.is_some();
+        let keys_may_come = cx.keys.may_grow(cx.by()) && self.client.is_some();
         side.held_bytes.saturating_add(more) <= cx.limits.tail_bytes
             && !both_ended
             && (hello_may_come || keys_may_come)
@@ -99,7 +99,7 @@ impl Tls {
 
     /// Whether there is any key to try.
     pub(super) fn has_keys(&self, dir: Dir, cx: &Cx<'_>) -> bool {
-        dir.of(&self.sides).opener.is_some() || !self.next_openers(dir, cx.keys).is_empty()
+        dir.of(&self.sides).opener.is_some() || !self.next_openers(dir, cx).is_empty()
     }
 
     /// Opens a sealed record; true where it has to wait.
@@ -128,7 +128,7 @@ impl Tls {
             .opener
             .as_ref()
             .is_some_and(|opener| opener.phase < Phase::Data(0))
-            && self.next_openers(dir, cx.keys).is_empty();
+            && self.next_openers(dir, cx).is_empty();
         if no_more {
             if self.may_wait(dir, record.body.len(), cx) {
                 cx.keys.lack();
@@ -178,7 +178,12 @@ impl Tls {
         self.count_sealed(dir, record);
         if early && self.has_keys(dir, cx) {
             // Early data whose secret is not in the log: what follows them may open.
-            let text = "early data, for which there is no secret: they stay shut";
+            let text = match &self.server {
+                Some(server) if !server.resumes => {
+                    "early data that the server refused, for it does not take up the session: the application never saw them"
+                }
+                _ => "early data, for which there is no secret: they stay shut",
+            };
             cx.anomaly(dir, record.span(), What::Decrypt, text);
             return false;
         }
@@ -188,7 +193,7 @@ impl Tls {
 
     /// Whether another key log, or the server's hello, could still open this.
     fn could_open_later(&self, dir: Dir, cx: &Cx<'_>) -> bool {
-        self.server.is_none() || self.next_openers(dir, cx.keys).is_empty()
+        self.server.is_none() || self.next_openers(dir, cx).is_empty()
     }
 
     /// Says why a direction stays shut.
@@ -204,7 +209,7 @@ impl Tls {
                 InsideState::Unsupported,
                 "this cipher suite is not one that wscope opens",
             ),
-            (Some(client), _, _) if !cx.keys.knows(&client.random) => (
+            (Some(client), _, _) if !cx.keys.knows(&client.random, cx.by()) => (
                 InsideState::NoKeys,
                 "no key log has secrets for this client random",
             ),
@@ -212,7 +217,7 @@ impl Tls {
                 InsideState::Lost,
                 "the server hello was not captured: before TLS 1.3 no key can be derived without it",
             ),
-            (Some(_), Some(_), _) if self.next_openers(dir, cx.keys).is_empty() => (
+            (Some(_), Some(_), _) if self.next_openers(dir, cx).is_empty() => (
                 InsideState::NoKeys,
                 "the key log has some secrets for this client random, and not the ones that open this direction",
             ),
@@ -263,7 +268,7 @@ impl Tls {
             };
             return (Some(found), work);
         }
-        for opener in self.next_openers(dir, cx.keys) {
+        for opener in self.next_openers(dir, cx) {
             if let Some((number, opened)) = attempt(&opener, 0) {
                 let found = Found {
                     opener: Some(opener),
@@ -277,7 +282,7 @@ impl Tls {
     }
 
     /// The keys that may come next in a direction.
-    pub(super) fn next_openers(&self, dir: Dir, keys: &Keys) -> Vec<Opener> {
+    pub(super) fn next_openers(&self, dir: Dir, cx: &Cx<'_>) -> Vec<Opener> {
         let Some(client) = &self.client else {
             return Vec::new();
         };
@@ -285,7 +290,7 @@ impl Tls {
         if let Some(server) = &self.server
             && server.version < 0x0304
         {
-            return self.before_13(dir, keys).into_iter().collect();
+            return self.before_13(dir, cx).into_iter().collect();
         }
         let (handshake, traffic) = match dir {
             Dir::C2s => (SecretKind::ClientHandshake, SecretKind::ClientTraffic),
@@ -304,7 +309,7 @@ impl Tls {
             {
                 continue;
             }
-            let Some(secret) = keys.secret(&client.random, kind) else {
+            let Some(secret) = cx.keys.secret(&client.random, kind, cx.by()) else {
                 continue;
             };
             let chosen = self.server.as_ref().map(|server| server.suite);
@@ -316,10 +321,12 @@ impl Tls {
         openers
     }
 
-    fn before_13(&self, dir: Dir, keys: &Keys) -> Option<Opener> {
+    fn before_13(&self, dir: Dir, cx: &Cx<'_>) -> Option<Opener> {
         let (client, server) = (self.client.as_ref()?, self.server.as_ref()?);
         let suite = Suite::find(server.suite)?;
-        let master = keys.secret(&client.random, SecretKind::Master)?;
+        let master = cx
+            .keys
+            .secret(&client.random, SecretKind::Master, cx.by())?;
         Opener::before_13(
             suite,
             server.version,
@@ -360,8 +367,17 @@ impl Tls {
         }
         let kind = found.content.kind;
         self.count(dir, record, (kind == DATA).then_some(content.len()));
-        let text =
-            "a record authenticates under the secrets of the key log: what follows is decrypted";
+        if kind == HANDSHAKE && dir == Dir::S2c && self.alpn.is_none() {
+            self.alpn = handshake::agreed(content);
+        }
+        let text = match self.alpn.as_deref() {
+            Some("h2") => {
+                "a record authenticates under the secrets of the key log: what follows is decrypted, and its HTTP/2 is not taken apart"
+            }
+            _ => {
+                "a record authenticates under the secrets of the key log: what follows is decrypted"
+            }
+        };
         self.say(InsideState::Open, Self::place(dir, record), text, cx);
         match kind {
             DATA => self.data(dir, record, content, cx),

@@ -1,4 +1,4 @@
-// A WebSocket echo server made of Go's gorilla/websocket: ADDRESS
+// A WebSocket echo server made of Go's gorilla/websocket: ADDRESS [CERTIFICATE KEY] (with them: wss)
 package main
 
 import (
@@ -92,5 +92,9 @@ func main() {
 		panic(err)
 	}
 	fmt.Println("ready")
+	if len(os.Args) > 3 {
+		http.ServeTLS(l, http.HandlerFunc(serve), os.Args[2], os.Args[3])
+		return
+	}
 	http.Serve(l, http.HandlerFunc(serve))
 }
