@@ -39,6 +39,9 @@ pub enum Error {
     /// What the process that captures said.
     #[error("{0}")]
     Live(String),
+    /// A lesson that cannot be shown.
+    #[error("the lessons: {0}")]
+    Lesson(String),
     /// A file that cannot be written any further; what lies on disk is whole.
     #[error("{name}: cannot write: {cause}{}", kept(*.packets))]
     Write {

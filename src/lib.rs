@@ -22,8 +22,11 @@
 //! | [`field`] | the fields of an event by name: one table, many readers |
 //! | [`rules`] | one literal per rule, and the judge that asks them |
 //! | [`insight`] | folds that answer one question each: cost, heartbeats, pairs, why it ended |
+//! | [`explain`] | what events mean, in English and in Chinese: texts as data, worked examples |
 //! | [`sink`] | what events become: lines of text or JSON, totals |
 //! | [`forge`] | captures from code, with faults, that know the truth |
+//! | [`lab`] | questions about a capture with answers worked out from it, and their marking |
+//! | [`lesson`] | captures with what to see in them, step by step |
 //! | [`engine`] | the wiring, the only module that knows all the others |
 //!
 //! Three rules hold everywhere: an event is a fact that may be kept, its bytes are a loan that goes
@@ -51,9 +54,12 @@ pub mod codec;
 pub mod decode;
 pub mod engine;
 mod error;
+pub mod explain;
 pub mod field;
 pub mod forge;
 pub mod insight;
+pub mod lab;
+pub mod lesson;
 pub mod model;
 pub mod payload;
 pub mod proto;

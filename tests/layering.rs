@@ -18,6 +18,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("insight", &["payload"]),
     ("payload", &[]),
     ("forge", &["source", "error"]),
+    ("explain", &["codec", "field", "proto", "rules", "sink"]),
+    ("lab", &["codec", "explain", "forge", "sink"]),
+    (
+        "lesson",
+        &[
+            "codec", "engine", "error", "explain", "field", "forge", "sink", "source",
+        ],
+    ),
     (
         "engine",
         &[

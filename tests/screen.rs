@@ -56,6 +56,23 @@ impl Terminal {
         self.keys(&[&format!("{} {args}", env!("CARGO_BIN_EXE_wscope")), "Enter"]);
     }
 
+    /// Sends a signal to what runs in the shell.
+    fn signal(&self, signal: &str) {
+        let pids = self.tmux(&["display-message", "-p", "#{pane_pid}"]);
+        let shell = String::from_utf8_lossy(&pids.stdout).trim().to_owned();
+        let child = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        // Without /proc the key does the same.
+        match child.as_deref().map(str::trim) {
+            Ok(child) if !child.is_empty() => {
+                let kill = Command::new("kill")
+                    .args([&format!("-{signal}"), child])
+                    .status();
+                assert!(kill.unwrap().success());
+            }
+            _ => self.keys(&["C-c"]),
+        }
+    }
+
     fn screen(&self) -> String {
         String::from_utf8(self.tmux(&["capture-pane", "-p"]).stdout).unwrap()
     }
@@ -163,19 +180,7 @@ fn signals_and_panics_give_the_terminal_back() {
         terminal.keys(&["clear", "Enter"]);
         terminal.start("captures/tour.pcapng");
         terminal.wait(SHOWN);
-        let pids = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]);
-        let shell = String::from_utf8_lossy(&pids.stdout).trim().to_owned();
-        let child = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
-        // Without /proc the key does the same.
-        match child.as_deref().map(str::trim) {
-            Ok(child) if !child.is_empty() => {
-                let kill = Command::new("kill")
-                    .args([&format!("-{signal}"), child])
-                    .status();
-                assert!(kill.unwrap().success());
-            }
-            _ => terminal.keys(&["C-c"]),
-        }
+        terminal.signal(signal);
         terminal.is_given_back(signal);
     }
     terminal.keys(&["clear", "Enter"]);
@@ -214,4 +219,38 @@ fn it_opens_at_an_event_with_a_filter_and_copies() {
     assert_eq!(String::from_utf8_lossy(&buffer.stdout), SHOWN);
     terminal.keys(&["q"]);
     terminal.is_given_back("quit");
+}
+
+#[test]
+fn a_lesson_is_shown_step_by_step() {
+    let Some(terminal) = Terminal::open("lesson") else {
+        return;
+    };
+    terminal.start("lesson 6 --lang en");
+    let first = terminal.wait("step 1 of 5");
+    assert!(
+        first.contains("Unmask it by hand") && first.contains("q quit"),
+        "{first}"
+    );
+    assert!(first.lines().any(|line| line.starts_with('▶')), "{first}");
+    terminal.keys(&["Space"]);
+    terminal.wait("step 2 of 5");
+    terminal.keys(&["Right", "Right", "BSpace"]);
+    terminal.wait("step 3 of 5");
+    terminal.keys(&["End"]);
+    terminal.wait("step 5 of 5");
+    terminal.keys(&["1"]);
+    terminal.wait("step 1 of 5");
+    terminal.keys(&["q"]);
+    terminal.is_given_back("quit");
+
+    terminal.start("lesson 6 --lang zh");
+    terminal.wait("第 1 步，共 5 步");
+    terminal.tmux(&["resize-window", "-x", "160", "-y", "50"]);
+    terminal.until(
+        |screen| screen.lines().any(|line| line.chars().count() > 100),
+        "a wide page",
+    );
+    terminal.signal("TERM");
+    terminal.is_given_back("ended");
 }

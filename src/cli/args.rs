@@ -3,6 +3,7 @@
 use crate::tui::{Opening, Palette, Theme};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use wscope::explain::{Lang, UnknownLang};
 use wscope::field::Filter;
 use wscope::model::{Config, EventId, Limits, Protocol};
 use wscope::source::Capture;
@@ -52,11 +53,16 @@ pub struct Screen {
 
 impl Screen {
     /// How the screen begins, with colours or without.
-    pub fn opening(self, colour: bool) -> Opening {
-        let palette = if colour { self.theme } else { Palette::None };
+    pub fn opening(self, common: Common) -> Opening {
+        let palette = if common.colour() {
+            self.theme
+        } else {
+            Palette::None
+        };
         let ascii = self.ascii || !speaks_unicode(|name| std::env::var(name).ok());
         Opening {
             theme: Theme { palette, ascii },
+            lang: common.lang(),
             at: self.at,
         }
     }
@@ -81,12 +87,20 @@ pub enum Command {
     Stats(StatsArgs),
     /// What the rules of the protocol say of both sides; exit code 1 where an error was found.
     Check(Check),
+    /// What an event means and where its bytes come from; or all of them on one page.
+    Explain(ExplainArgs),
     /// The rules, or one of them explained.
     Rules(RulesArgs),
     /// Which TLS connections the secrets of key logs fit, and which have none.
     Keys(KeysArgs),
     /// The fields that a display filter may ask for.
     Fields(FieldsArgs),
+    /// The lessons: how WebSocket works, from real packets, step by step, in English and in Chinese.
+    Lesson(super::lesson::LessonArgs),
+    /// Sheets of questions about a capture, with their key; and the marking of what students answer.
+    Lab(super::lab::LabArgs),
+    /// A capture made to order: messages, fragments, pings, losses, breaches; the same for the same seed.
+    Gen(Box<super::generate::GenArgs>),
     /// Captures from an interface, and shows traffic as it happens.
     #[cfg(unix)]
     Live(Box<super::live::LiveArgs>),
@@ -154,6 +168,10 @@ pub struct LimitArgs {
     #[arg(long, value_name = "COUNT")]
     pub max_early_pieces: Option<usize>,
 
+    /// Segments remembered for comparison, per connection and direction (64).
+    #[arg(long, value_name = "COUNT")]
+    pub max_recent: Option<usize>,
+
     /// Bytes that wait to be understood, per connection and direction (262144).
     #[arg(long, value_name = "BYTES")]
     pub max_waiting: Option<usize>,
@@ -211,6 +229,7 @@ impl Captures {
             max_connections,
             max_early,
             max_early_pieces,
+            max_recent,
             max_waiting,
             max_head,
             max_message,
@@ -219,6 +238,7 @@ impl Captures {
             connections: max_connections.unwrap_or(usual.connections).max(1),
             early_bytes: max_early.unwrap_or(usual.early_bytes),
             early_pieces: max_early_pieces.unwrap_or(usual.early_pieces),
+            recent_segments: max_recent.unwrap_or(usual.recent_segments),
             tail_bytes: max_waiting.unwrap_or(usual.tail_bytes),
             head_bytes: max_head.unwrap_or(usual.head_bytes),
             message_bytes: max_message.unwrap_or(usual.message_bytes),
@@ -273,6 +293,23 @@ pub struct Common {
     /// Colours: always, never, or where standard output is a terminal and NO_COLOR is not set.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, global = true)]
     pub color: Colour,
+
+    /// The language of explanations, lessons and the screen: en or zh; else the one of the locale.
+    #[arg(long, value_name = "LANG", value_parser = lang, global = true)]
+    pub lang: Option<Lang>,
+}
+
+impl Common {
+    /// The language to speak: the one asked for, else the one of the locale.
+    pub fn lang(self) -> Lang {
+        self.lang
+            .unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()))
+    }
+}
+
+/// `zh`
+fn lang(word: &str) -> Result<Lang, UnknownLang> {
+    word.parse()
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -306,6 +343,52 @@ pub struct Print {
     /// Put the secrets that opened something into that file: whoever has it can read the inside.
     #[arg(long, requires = "write")]
     pub embed_keys: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The capture; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The event, such as 17.1; `wscope print` has them in its first column. Without it: all, a line each.
+    #[arg(value_name = "ID")]
+    pub event: Option<EventId>,
+
+    /// Write one page that needs nothing else: ladder, bits, bytes, explanations.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// The same as Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+
+    /// Also every acknowledgement; ids are then those of `print --acks`.
+    #[arg(long)]
+    pub acks: bool,
+
+    /// At most so many events on a page.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    pub limit: usize,
+
+    /// Only events that pass this display filter.
+    #[arg(short = 'Y', long = "display-filter", value_name = "FILTER", value_parser = display)]
+    pub display: Option<Filter>,
+
+    /// Open TLS with the secrets in this key log; may be given again.
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
+}
+
+impl ExplainArgs {
+    /// The capture, and how it is read.
+    pub fn captures(&self) -> Captures {
+        Captures {
+            files: vec![self.file.clone()],
+            keylog: self.keylog.clone(),
+            ..Captures::default()
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -3,10 +3,14 @@
 pub mod args;
 mod check;
 mod embed;
+mod explain;
 mod fields;
+mod generate;
 #[cfg(unix)]
 mod interfaces;
 mod keys;
+mod lab;
+mod lesson;
 #[cfg(unix)]
 pub mod live;
 mod print;
@@ -42,18 +46,22 @@ pub fn main() -> ExitCode {
         Some(Command::Print(print)) => print::run(&print, common),
         Some(Command::Stats(stats)) => stats::run(&stats),
         #[cfg(unix)]
-        Some(Command::Live(args)) => live::run(&args, common, screen.opening(common.colour())),
+        Some(Command::Live(args)) => live::run(&args, common, screen.opening(common)),
         #[cfg(unix)]
         Some(Command::Interfaces) => interfaces::run(),
         #[cfg(unix)]
         Some(Command::CaptureOnly(args)) => live::capture_only(&args),
         #[cfg(unix)]
         Some(Command::TryConfined(args)) => live::try_confined(&args),
-        None if io::stdout().is_terminal() => tui::run(&captures, screen.opening(common.colour())),
+        None if io::stdout().is_terminal() => tui::run(&captures, screen.opening(common)),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
+        Some(Command::Explain(args)) => explain::run(&args, common),
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Keys(args)) => keys::run(&args),
         Some(Command::Fields(args)) => fields::run(&args),
+        Some(Command::Lesson(args)) => lesson::run(&args, common),
+        Some(Command::Lab(args)) => lab::run(&args, common),
+        Some(Command::Gen(args)) => generate::run(&args),
         None => print::run(
             &Print {
                 captures,
@@ -107,7 +115,7 @@ fn stdout() -> Box<dyn io::Write> {
 }
 
 impl Common {
-    fn colour(self) -> bool {
+    pub fn colour(self) -> bool {
         match self.color {
             Colour::Always => true,
             Colour::Never => false,

@@ -26,6 +26,7 @@
     )
 )]
 
+mod anatomy;
 mod fragment;
 mod ip;
 mod link;
@@ -34,6 +35,8 @@ mod tunnel;
 
 #[cfg(test)]
 mod tests;
+
+pub use anatomy::{Part, anatomy};
 
 use crate::model::{Link, Packet, Segment, Timestamp, Wire};
 use fragment::{Added, Fragment, Fragments};
@@ -256,6 +259,8 @@ struct Carried {
     ttl: u8,
     /// Its identification; none in IPv6, and where it came in fragments.
     id: Option<u16>,
+    /// It says how long it is.
+    sized: bool,
 }
 
 impl Carried {

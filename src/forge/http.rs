@@ -153,6 +153,14 @@ impl Upgrade {
         self
     }
 
+    /// Asks with this key, and answers to it as is due.
+    #[must_use]
+    pub fn key(mut self, key: &str) -> Self {
+        self.request = self.request.set("Sec-WebSocket-Key", key);
+        self.response = self.response.set("Sec-WebSocket-Accept", &accept(key));
+        self
+    }
+
     /// Changes the request.
     #[must_use]
     pub fn request(mut self, change: impl FnOnce(Head) -> Head) -> Self {
@@ -191,7 +199,8 @@ fn promised(extension: &str, dir: Dir) -> Side {
     side
 }
 
-/// The answer to a key.   RFC 6455 section 4.2.2
+/// The answer to a key, worked out here once more: what is forged checks what is decoded.
+/// RFC 6455 section 4.2.2
 fn accept(key: &str) -> String {
     BASE64_STANDARD.encode(Sha1::digest([key, GUID].concat()))
 }

@@ -25,19 +25,21 @@
 mod fault;
 mod frame;
 mod http;
+mod order;
 mod random;
 mod tcp;
 mod traffic;
 
 pub use frame::{Content, Form, Frame, Mask, Message, binary, close, frame, ping, pong, text};
 pub use http::{Head, Upgrade, request, response};
+pub use order::{By, Ending, Impossible, Order, Violation};
 pub use tcp::{Acks, Net};
 pub use traffic::{Mix, Sums, Traffic};
 
 use crate::model::{self, Dir, Flow, Kind, Link, PacketNo, Timestamp};
 use crate::source::PcapngWriter;
 use frame::Deflater;
-use random::Random;
+pub(crate) use random::Random;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::time::Duration;
@@ -52,6 +54,8 @@ pub struct Scenario {
     told: Vec<Told>,
     /// While both sides are held back: how many messages were told before.
     corked: Option<usize>,
+    /// Each frame of a message goes in a segment of its own.
+    apart: bool,
 }
 
 /// Something that one side sends.
@@ -143,6 +147,7 @@ impl Scenario {
             deflaters: [None, None],
             told: Vec::new(),
             corked: None,
+            apart: false,
         }
     }
 
@@ -207,12 +212,45 @@ impl Scenario {
     #[must_use]
     pub fn say(mut self, dir: Dir, say: impl Into<Say>) -> Self {
         let mut bytes = Vec::new();
+        let mut ends = Vec::new();
         match say.into() {
-            Say::Message(message) => self.message(dir, message, &mut bytes),
+            Say::Message(message) => self.message(dir, message, &mut bytes, &mut ends),
             Say::Frame(frame) => frame.write(dir, &mut self.random, &mut bytes),
             Say::Raw(raw) => bytes = raw,
         }
-        self.tcp.send(dir, &bytes);
+        let mut sent = 0;
+        for end in ends.into_iter().filter(|_| self.apart) {
+            self.tcp.send(dir, &bytes[sent..end]);
+            sent = end;
+        }
+        self.tcp.send(dir, &bytes[sent..]);
+        self
+    }
+
+    /// From here on each frame of a message goes in a segment of its own.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
+    /// A network loses the next segment with data before it comes to the tap. Its receiver repeats its
+    /// acknowledgement for each segment behind the hole, and the third time the sender sends the lost
+    /// one again; where no three come, [`Scenario::resend`] does.   RFC 5681 section 3.2
+    #[must_use]
+    pub fn lose_next(mut self) -> Self {
+        self.tcp.lose_next();
+        self
+    }
+
+    /// What this side sent and a network lost is sent again once the timer has run out; without a loss
+    /// that waits for it, nothing happens.   RFC 6298
+    #[must_use]
+    pub fn resend(mut self, dir: Dir) -> Self {
+        if self.tcp.is_missing(dir) {
+            self.tcp.wait(TIMEOUT);
+            self.tcp.resend(dir);
+        }
         self
     }
 
@@ -238,6 +276,13 @@ impl Scenario {
     #[must_use]
     pub fn wait(mut self, time: Duration) -> Self {
         self.tcp.wait(time);
+        self
+    }
+
+    /// Time goes by, and who owes an acknowledgement sends it after 40 ms.
+    #[must_use]
+    pub fn pause(mut self, time: Duration) -> Self {
+        self.tcp.pause(time);
         self
     }
 
@@ -321,7 +366,7 @@ impl Scenario {
     }
 
     /// Writes the frames of a message, and remembers it.
-    fn message(&mut self, dir: Dir, message: Message, out: &mut Vec<u8>) {
+    fn message(&mut self, dir: Dir, message: Message, out: &mut Vec<u8>, ends: &mut Vec<usize>) {
         let stream = self.tcp.sent(dir);
         let payload = message.payload(&mut self.random);
         let deflater = dir.of_mut(&mut self.deflaters).as_mut();
@@ -335,10 +380,11 @@ impl Scenario {
         let mut between = message.between.iter();
         for (nth, frame) in frames.iter().enumerate() {
             frame.write(dir, &mut self.random, out);
+            ends.push(out.len());
             let left = frames.len() - nth - 1;
             let now = if left == 1 { usize::MAX } else { left.min(1) };
             for control in between.by_ref().take(now) {
-                self.message(dir, control.clone(), out);
+                self.message(dir, control.clone(), out, ends);
             }
         }
         self.told.push(Told {
@@ -459,6 +505,9 @@ impl From<Vec<u8>> for Say {
         Self::Raw(bytes)
     }
 }
+
+/// How long a sender waits for an acknowledgement on a quick network.
+const TIMEOUT: Duration = Duration::from_millis(220);
 
 /// Keeps the pace from following the payload's random numbers: other segments, same messages.
 const PACE: u64 = 0x7063_6170;

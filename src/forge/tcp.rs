@@ -4,6 +4,7 @@ use super::random::Random;
 use super::{Conn, Packet};
 use crate::model::{Dir, Endpoint, Flags, Flow, Link, Timestamp};
 use etherparse::{PacketBuilder, TcpHeader, TcpOptionElement};
+use serde::Deserialize;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -28,7 +29,8 @@ pub struct Net {
 }
 
 /// When a side acknowledges what it got.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Acks {
     /// Each segment, at once.
     Each,
@@ -117,6 +119,8 @@ pub struct Tcp {
     /// How many segments have been cut.
     cut: usize,
     corked: Option<[Vec<u8>; 2]>,
+    /// The next segment with data is lost on its way.
+    lose_next: bool,
 }
 
 #[derive(Debug, Default)]
@@ -125,6 +129,8 @@ struct Side {
     fin: bool,
     /// Segments that it has got and not acknowledged.
     owes: u32,
+    /// What it misses of the other side's stream, and how often it has said so.
+    hole: Option<(Range<u64>, u32)>,
 }
 
 impl Tcp {
@@ -137,6 +143,7 @@ impl Tcp {
             random,
             cut: 0,
             corked: None,
+            lose_next: false,
         }
     }
 
@@ -193,8 +200,17 @@ impl Tcp {
         let side = dir.of_mut(&mut self.sides);
         let at = side.stream.len() as u64;
         side.stream.extend_from_slice(payload);
-        side.owes = 0;
-        self.push(dir, head, at..at + payload.len() as u64, payload);
+        let carries = at..at + payload.len() as u64;
+        let missing = &mut dir.flip().of_mut(&mut self.sides).hole;
+        if std::mem::take(&mut self.lose_next) && missing.is_none() {
+            *missing = Some((carries, 0));
+            return;
+        }
+        dir.of_mut(&mut self.sides).owes = 0;
+        self.push(dir, head, carries, payload);
+        if self.is_missed(dir) {
+            return;
+        }
 
         let peer = dir.flip().of_mut(&mut self.sides);
         peer.owes += 1;
@@ -205,6 +221,55 @@ impl Tcp {
         };
         if due {
             self.acknowledge(dir.flip());
+        }
+    }
+
+    /// A network loses the next segment with data before it comes to the tap.
+    pub fn lose_next(&mut self) {
+        self.lose_next = true;
+    }
+
+    /// The receiver of a segment behind a hole says at once what it misses; told so three times, the
+    /// sender sends that again.   RFC 5681 section 3.2
+    fn is_missed(&mut self, dir: Dir) -> bool {
+        let peer = dir.flip();
+        let Some((_, told)) = &mut peer.of_mut(&mut self.sides).hole else {
+            return false;
+        };
+        *told += 1;
+        let enough = *told == DUPLICATES;
+        self.acknowledge(peer);
+        if enough {
+            self.resend(dir);
+        }
+        true
+    }
+
+    /// What was lost of this direction comes again, and all is acknowledged; answers whether any was.
+    pub fn resend(&mut self, dir: Dir) -> bool {
+        let Some((carries, _)) = dir.flip().of_mut(&mut self.sides).hole.take() else {
+            return false;
+        };
+        let mut head = self.head(dir, Flags::ACK | Flags::PSH);
+        head.seq = self.net.seq(dir, carries.start);
+        let range = carries.start as usize..carries.end as usize;
+        let payload = dir.of(&self.sides).stream[range].to_vec();
+        self.push(dir, head, carries, &payload);
+        self.acknowledge(dir.flip());
+        true
+    }
+
+    /// Whether a segment of this direction was lost and has not come again.
+    pub fn is_missing(&self, dir: Dir) -> bool {
+        dir.flip().of(&self.sides).hole.is_some()
+    }
+
+    /// How many bytes of a direction its receiver has got without a hole.
+    fn received(&self, dir: Dir) -> u64 {
+        let side = dir.of(&self.sides);
+        match &dir.flip().of(&self.sides).hole {
+            Some((missing, _)) => missing.start,
+            None => side.stream.len() as u64 + u64::from(side.fin),
         }
     }
 
@@ -270,6 +335,19 @@ impl Tcp {
         }
     }
 
+    /// Time goes by, and who owes an acknowledgement sends it as soon as waiting for more is of no use.
+    pub fn pause(&mut self, time: Duration) {
+        let late = DELAYED_ACK.min(time);
+        for dir in Dir::BOTH {
+            if dir.of(&self.sides).owes > 0 {
+                self.wait(late);
+                self.acknowledge(dir);
+                return self.wait(time - late);
+            }
+        }
+        self.wait(time);
+    }
+
     pub fn finish(self) -> (Vec<Packet>, Conn) {
         let conn = Conn {
             net: self.net,
@@ -280,14 +358,11 @@ impl Tcp {
 
     /// The header of what this side sends next.
     fn head(&self, dir: Dir, flags: u8) -> Head {
-        let next = |dir: Dir| {
-            let side = dir.of(&self.sides);
-            self.net
-                .seq(dir, side.stream.len() as u64 + u64::from(side.fin))
-        };
+        let side = dir.of(&self.sides);
+        let sent = side.stream.len() as u64 + u64::from(side.fin);
         Head {
-            seq: next(dir),
-            ack: next(dir.flip()),
+            seq: self.net.seq(dir, sent),
+            ack: self.net.seq(dir.flip(), self.received(dir.flip())),
             flags: Flags(flags),
         }
     }
@@ -362,6 +437,9 @@ const SERVER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
 /// The largest payload that fits into an IP packet with every header.
 const LARGEST: usize = 65_000;
+
+/// So many times a receiver says what it misses before it is sent again.   RFC 5681 section 3.2
+const DUPLICATES: u32 = 3;
 
 /// How long a side waits for data to send its acknowledgement with.
 const DELAYED_ACK: Duration = Duration::from_millis(40);

@@ -10,8 +10,8 @@ mod timers;
 
 use crate::model::{
     Beat, ConnId, Conns, Dir, Event, EventKind, Flow, Insight, InsightKind, Kind, Label, Loan,
-    Message, MessageRef, Note, Piece, Place, SessionId, Sink, Space, Tcp, Timestamp, Want, What,
-    Wire, Ws,
+    Message, MessageRef, Note, PacketNo, Piece, Place, Segment, SessionId, Sink, Space, Tcp,
+    Timestamp, Want, What, Wire, Ws,
 };
 use crate::payload::{Dialect, Said};
 use autopsy::{Autopsy, Silences};
@@ -285,6 +285,10 @@ impl<S: Sink> Sink for Insights<S> {
             }
         }
         self.sink.stream(piece)
+    }
+
+    fn segment(&mut self, conn: ConnId, flow: &Flow, packet: PacketNo, segment: &Segment<'_>) {
+        self.sink.segment(conn, flow, packet, segment);
     }
 
     fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {

@@ -1,8 +1,8 @@
 //! What takes events.
 
 use super::{
-    ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, SessionId, Space, Span, Timestamp,
-    Wire,
+    ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, Segment, SessionId, Space, Span,
+    Timestamp, Wire,
 };
 use std::io;
 use std::ops::Range;
@@ -42,6 +42,11 @@ pub trait Sink {
     fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
         let _ = piece;
         Ok(())
+    }
+
+    /// Sees a segment before the events that it causes.
+    fn segment(&mut self, conn: ConnId, flow: &Flow, packet: PacketNo, segment: &Segment<'_>) {
+        let _ = (conn, flow, packet, segment);
     }
 
     /// Hears what a packet with a TCP segment cost on the wire, after its events.
@@ -94,6 +99,10 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).stream(piece)
     }
 
+    fn segment(&mut self, conn: ConnId, flow: &Flow, packet: PacketNo, segment: &Segment<'_>) {
+        (**self).segment(conn, flow, packet, segment);
+    }
+
     fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
         (**self).wire(conn, dir, wire);
     }
@@ -138,6 +147,8 @@ pub struct Want {
     pub ends_only: bool,
     /// Calls of [`Sink::wire`].
     pub wire: bool,
+    /// Calls of [`Sink::segment`].
+    pub segments: bool,
 }
 
 /// An event's payload, lent for the length of a call.

@@ -83,9 +83,11 @@ impl OnMessage {
     pub const PONG: Self = Self(64);
     /// A close.
     pub const CLOSE: Self = Self(128);
+    /// It came out of an intermediary otherwise than it went in.
+    pub const ALTERED: Self = Self(256);
 
     /// The marks of a message whose sender did this before.
-    pub fn of(message: &Message, sender: &Side) -> Self {
+    pub fn of(message: &Message, sender: &Side, altered: bool) -> Self {
         let kind = message.kind;
         let text = kind == Kind::Text;
         let frames = sender.finished.as_ref().map_or(0, |begun| begun.frames);
@@ -103,7 +105,8 @@ impl OnMessage {
                     Self::PING.0,
                 )
                 | bit(kind == Kind::Pong, Self::PONG.0)
-                | bit(kind == Kind::Close, Self::CLOSE.0),
+                | bit(kind == Kind::Close, Self::CLOSE.0)
+                | bit(altered, Self::ALTERED.0),
         )
     }
 }
@@ -165,7 +168,9 @@ impl OfFrames {
     pub fn new() -> Self {
         let mut asked = Asked::default();
         for rule in rules() {
-            if let Check::Frame(OnFrame(marks), _) = rule.check {
+            if let Check::Frame(OnFrame(marks), _) | Check::FrameAndEnd(OnFrame(marks), ..) =
+                rule.check
+            {
                 asked.add(rule, marks);
             }
         }
@@ -428,12 +433,14 @@ mod tests {
             let (frames, messages) = (OfFrames::new(), OfMessages::new());
             let asked: Vec<_> = frames
                 .about(dir, OnFrame::of(&frame, sender), false)
-                .chain(messages.about(dir, OnMessage::of(&message, sender), false))
+                .chain(messages.about(dir, OnMessage::of(&message, sender, false), false))
                 .map(|rule| rule.number)
                 .collect();
             for rule in rules().filter(|rule| rule.by.means(dir)) {
                 let said = match rule.check {
-                    Check::Frame(_, check) => check(&frame, &scene),
+                    Check::Frame(_, check) | Check::FrameAndEnd(_, check, _) => {
+                        check(&frame, &scene)
+                    }
                     Check::Message(_, check) => check(&message, &payload, &scene),
                     _ => None,
                 };

@@ -509,6 +509,7 @@ impl<W: Write> Sink for Stats<W> {
             insights: !self.format.totals_only,
             ends_only: false,
             wire: !self.format.totals_only,
+            segments: false,
         }
     }
 

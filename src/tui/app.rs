@@ -1,7 +1,7 @@
 //! What the screen knows.
 
 use super::notes::Notes;
-use super::pane::{bytes, connections, detail, findings, stats, timeline, together};
+use super::pane::{bytes, connections, detail, explained, findings, stats, timeline, together};
 use super::prompt::{Histories, Prompt};
 use super::sift::Hits;
 use super::theme::Theme;
@@ -9,6 +9,8 @@ use ratatui::layout::Size;
 use std::collections::HashMap;
 use std::sync::Arc;
 use wscope::engine::Replay;
+use wscope::explain::Lang;
+use wscope::explain::texts::{Value, tr};
 use wscope::model::{ConnId, Counts, Event, EventId, Timestamp};
 use wscope::sink::{Index, Level, Line, Track};
 #[cfg(unix)]
@@ -50,6 +52,7 @@ pub enum Over {
     Nothing,
     /// Scrolled by so many lines.
     Help(usize),
+    Explained(explained::State),
     Findings(findings::State),
     Stats,
     Compared {
@@ -78,6 +81,8 @@ pub struct App {
     /// How the command line names it.
     pub files: String,
     pub theme: Theme,
+    /// The language it speaks.
+    pub lang: Lang,
     pub size: Size,
     pub index: Index,
     pub load: Load,
@@ -172,6 +177,7 @@ impl App {
             files: name.clone(),
             name,
             theme,
+            lang: Lang::En,
             size,
             index: Index::default(),
             load: Load::default(),
@@ -206,6 +212,11 @@ impl App {
             suspend: false,
             quit: false,
         }
+    }
+
+    /// A text of the screen in its language, found by its English.
+    pub fn tr(&self, english: &str, values: &[Value<'_>]) -> String {
+        tr(self.lang, english, values)
     }
 
     /// The selected connection: with every acknowledgement where they are shown and have come.

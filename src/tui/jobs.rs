@@ -16,9 +16,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 use wscope::engine::{self, Replay, Trail};
+use wscope::explain::{Explanation, Lang, Story, explain, texts};
 use wscope::field::View;
 use wscope::model::{
-    ConnId, Event, EventId, EventKind, Flow, Loan, PacketNo, Sink, Timestamp, Want, Ws,
+    ConnId, Event, EventId, EventKind, Flow, Loan, Note, PacketNo, Sink, Tcp, Timestamp, Want, Ws,
 };
 use wscope::sink::{Index, preview};
 use wscope::source::Capture;
@@ -200,13 +201,13 @@ impl Drop for Alarm {
 
 /// Threads that do one job after the other; a newer replay, search or preview ends the one at hand.
 pub struct Workers {
-    threads: [(Sender<Job>, Arc<AtomicU64>); 5],
+    threads: [(Sender<Job>, Arc<AtomicU64>); 6],
 }
 
 impl Workers {
     pub fn new(source: &Source, queue: &SyncSender<Msg>) -> Self {
         Self {
-            threads: [(); 5].map(|()| worker(source.clone(), queue.clone())),
+            threads: [(); 6].map(|()| worker(source.clone(), queue.clone())),
         }
     }
 
@@ -220,6 +221,7 @@ impl Workers {
             } => (1, Some(*generation)),
             Job::Sift { generation, .. } => (4, Some(*generation)),
             Job::Previews { generation, .. } => (2, Some(*generation)),
+            Job::Explain { generation, .. } => (5, Some(*generation)),
             _ => (3, None),
         };
         let (jobs, newest) = &self.threads[thread];
@@ -241,6 +243,7 @@ fn worker(source: Source, queue: SyncSender<Msg>) -> (Sender<Job>, Arc<AtomicU64
             let generation = match &job {
                 Job::Replay { generation, .. }
                 | Job::Sift { generation, .. }
+                | Job::Explain { generation, .. }
                 | Job::Previews { generation, .. } => Some(*generation),
                 _ => None,
             };
@@ -267,6 +270,15 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
         } => Msg::Replayed {
             generation,
             answer: replay(source, &event, &flow, fresh),
+        },
+        Job::Explain {
+            generation,
+            event,
+            flow,
+            lang,
+        } => Msg::Explained {
+            generation,
+            answer: explained(source, lang, &event, &flow, fresh),
         },
         Job::Sift {
             generation,
@@ -337,6 +349,62 @@ fn replay(
     replay.map(Arc::new).ok_or_else(|| {
         "the capture does not show this event any more: was the file changed?".into()
     })
+}
+
+/// Reads the event's connection again up to it, and explains it with what is known by then.
+fn explained(
+    source: &Source,
+    lang: Lang,
+    wanted: &Event,
+    flow: &Flow,
+    fresh: &dyn Fn() -> bool,
+) -> Result<Box<Explanation>, String> {
+    can_be_read_again(&source.captures)?;
+    let acks = matches!(
+        wanted.kind,
+        EventKind::Tcp(Tcp::Note(Note::Ack(_) | Note::Delivered(_)))
+    );
+    let mut found = None;
+    let mut story = Story::new(acks, |event, flow, loan, talk| {
+        if event.conn != wanted.conn {
+            return Ok(());
+        }
+        let is = event.id.at == wanted.id.at
+            && event.kind == wanted.kind
+            && event.dir == wanted.dir
+            && event.span == wanted.span;
+        if is || found.is_none() && event.id.at == wanted.id.at {
+            // Until it comes, and where this run does not give it, what its packet did before says what is known.
+            let loan = if is { loan } else { Loan::default() };
+            found = Some(explain(lang, wanted, flow, loan, talk));
+        }
+        match is || event.id.at > wanted.id.at {
+            true => Err(io::ErrorKind::Interrupted.into()),
+            false => Ok(()),
+        }
+    });
+    let config = source.captures.config();
+    let from = PacketNo::FIRST;
+    let text = |error: wscope::Error| error.to_string();
+    if source.captures.filter.is_none() && source.trail.is_usable() {
+        let watch = |packet| fresh() && packet <= wanted.id.at;
+        let conn = (wanted.conn, flow, from);
+        source
+            .trail
+            .follow(&config, conn, &mut story, watch)
+            .map_err(text)?;
+    } else {
+        let mut capture = source.captures.open().map_err(|error| error.to_string())?;
+        // It ends where the event was found: that is no fault.
+        let _ = engine::run(&mut capture, config, &mut story, |_, _| fresh());
+    }
+    let late = story
+        .talk(wanted.conn)
+        .map(|talk| explain(lang, wanted, flow, Loan::default(), talk));
+    drop(story);
+    let told = found.or(late);
+    told.map(Box::new)
+        .ok_or_else(|| texts::say(lang, "ui.explained.gone", &[]))
 }
 
 fn can_be_read_again(captures: &Captures) -> Result<(), String> {

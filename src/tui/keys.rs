@@ -36,6 +36,7 @@ pub enum Action {
     NextHit,
     PreviousHit,
     Command,
+    Explain,
     Findings,
     Stats,
     Mark,
@@ -80,6 +81,7 @@ pub const KEYS: &[Binding] = {
     use KeyCode as K;
     &[
         Binding { keys: &[K::Enter], name: "Enter", action: A::Open, help: "look closer: connection, timeline, bytes; follow a link in the detail", footer: "open", panes: ANYWHERE },
+        Binding { keys: &[K::Char('e')], name: "e", action: A::Explain, help: "explain the event: what it is, bit by bit; ← and → go from field to field", footer: "explain", panes: EVENTS },
         Binding { keys: &[K::Char('f')], name: "f", action: A::Cycle, help: "fold: messages, with frames, with TCP, with every ACK", footer: "fold", panes: TIMELINE },
         Binding { keys: &[K::Char('+'), K::Char('=')], name: "+", action: A::Unfold, help: "show one level more", footer: "", panes: TIMELINE },
         Binding { keys: &[K::Char('-')], name: "-", action: A::Fold, help: "show one level less", footer: "", panes: TIMELINE },
@@ -90,14 +92,14 @@ pub const KEYS: &[Binding] = {
         Binding { keys: &[K::Char('x')], name: "x", action: A::Choose, help: "choose the connection, for side by side and for saving", footer: "", panes: CONNECTIONS },
         Binding { keys: &[K::Char('|')], name: "|", action: A::Together, help: "chosen connections side by side, and back", footer: "", panes: LISTS },
         Binding { keys: &[K::Char('&'), K::F(3)], name: "&", action: A::Filter, help: "show only what passes a filter; an empty one shows all", footer: "filter", panes: LISTS },
-        Binding { keys: &[K::Char('/')], name: "/", action: A::Search, help: "search payloads: text, re:REGEX, hex:81 7e", footer: "search", panes: LISTS },
+        Binding { keys: &[K::Char('/')], name: "/", action: A::Search, help: "search payloads: text, re:REGEX, hex:81 7e", footer: "find", panes: LISTS },
         Binding { keys: &[K::Char('n')], name: "n", action: A::NextHit, help: "the next match, or finding where nothing is searched", footer: "", panes: ANYWHERE },
         Binding { keys: &[K::Char('N')], name: "N", action: A::PreviousHit, help: "the match or finding before", footer: "", panes: ANYWHERE },
         Binding { keys: &[K::Char(']')], name: "]", action: A::Next, help: "the next event, from any pane", footer: "next", panes: READING },
         Binding { keys: &[K::Char('[')], name: "[", action: A::Previous, help: "the event before, from any pane", footer: "", panes: READING },
         Binding { keys: &[K::Backspace, K::Char('b')], name: "Bksp b", action: A::Return, help: "back to where a link was followed", footer: "", panes: EVENTS },
         Binding { keys: &[K::Esc], name: "Esc", action: A::Back, help: "back: out of the zoom, the pane, the search, the filter", footer: "back", panes: READING },
-        Binding { keys: &[K::Char('F')], name: "F", action: A::Findings, help: "all findings", footer: "findings", panes: LISTS },
+        Binding { keys: &[K::Char('F')], name: "F", action: A::Findings, help: "all findings", footer: "found", panes: LISTS },
         Binding { keys: &[K::Char('i')], name: "i", action: A::Stats, help: "statistics of the connection", footer: "", panes: LISTS },
         Binding { keys: &[K::Char('m')], name: "m", action: A::Mark, help: "mark the event, or take the mark away", footer: "", panes: EVENTS },
         Binding { keys: &[K::Char('M')], name: "M", action: A::Note, help: "write a note on the event", footer: "", panes: EVENTS },
@@ -167,6 +169,7 @@ pub const COMMANDS: &[Command] = &[
     act("compare", "this message with the one chosen before", Action::Compare),
     act("copy", "the payload, or the field", Action::Copy),
     act("copy-command", "that shows the same", Action::CopyCommand),
+    act("explain", "what the event means", Action::Explain),
     with("export", "packets of the chosen connections: export FILE", Does::Export),
     with("filter", "show only what passes: filter websocket.opcode == 1", Does::Filter),
     act("findings", "all of them", Action::Findings),
@@ -227,6 +230,15 @@ mod tests {
         assert_eq!(key('z', KeyModifiers::CONTROL), Some(Action::Suspend));
         assert_eq!(key('q', KeyModifiers::CONTROL), None);
         assert_eq!(key('G', KeyModifiers::SHIFT), Some(Action::Last));
+    }
+
+    #[test]
+    fn every_help_is_there_in_both_languages() {
+        let keys = KEYS.iter().flat_map(|it| [it.help, it.footer]);
+        let commands = COMMANDS.iter().map(|it| it.help);
+        for help in keys.chain(commands).filter(|help| !help.is_empty()) {
+            assert!(wscope::explain::texts::knows(help), "{help}");
+        }
     }
 
     #[test]

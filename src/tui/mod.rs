@@ -16,6 +16,7 @@ mod keys;
 mod msg;
 mod notes;
 mod pane;
+pub mod present;
 mod prompt;
 mod sheet;
 mod sift;
@@ -46,6 +47,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 pub use theme::{Palette, Theme};
 use wscope::engine::Trail;
+use wscope::explain::Lang;
 use wscope::model::EventId;
 #[cfg(unix)]
 use wscope::source::SpoolReader;
@@ -60,6 +62,7 @@ const QUICK: Duration = Duration::from_millis(15);
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
     pub theme: Theme,
+    pub lang: Lang,
     /// The event to go to.
     pub at: Option<EventId>,
 }
@@ -84,6 +87,7 @@ pub fn run(captures: &Captures, opening: Opening) -> Result<Vec<wscope::Error>> 
         .collect::<Vec<_>>()
         .join(" ");
     app.at = opening.at;
+    app.lang = opening.lang;
     match Notes::open(&captures.files) {
         Ok(notes) => app.notes = notes,
         Err(why) => app.said = Some(Err(why)),
@@ -128,6 +132,7 @@ pub fn run_live(
     let size = screen.terminal.size()?;
     let mut app = App::new(live.name.clone(), opening.theme, size);
     app.live = Some(app::Live::new(history.clone()));
+    app.lang = opening.lang;
     app.index = wscope::sink::Index::with_limit(ROWS);
     open_filtered(&mut app, &workers, &source);
     jobs::listen(queue.clone());

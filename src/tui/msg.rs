@@ -5,6 +5,7 @@ use crossterm::event::Event as Input;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use wscope::engine::Replay;
+use wscope::explain::{Explanation, Lang};
 use wscope::field::{Filter, View};
 use wscope::model::{ConnId, Counts, Event, EventId, Flow, Loan, PacketNo, Timestamp};
 use wscope::sink::{Index, preview};
@@ -38,6 +39,11 @@ pub enum Msg {
     Previews {
         generation: u64,
         texts: Vec<(EventId, String)>,
+    },
+    /// What an event means.
+    Explained {
+        generation: u64,
+        answer: Result<Box<Explanation>, String>,
     },
     /// Two messages side by side.
     Compared(Vec<(char, String)>),
@@ -103,6 +109,13 @@ pub enum Job {
         generation: u64,
         event: Box<Event>,
         flow: Flow,
+    },
+    /// Explain an event.
+    Explain {
+        generation: u64,
+        event: Box<Event>,
+        flow: Flow,
+        lang: Lang,
     },
     /// Look through the whole capture.
     Sift {

@@ -9,7 +9,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::collections::HashMap;
 use std::ops::Range;
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use wscope::explain::Lang;
+use wscope::explain::texts::tr;
 use wscope::field::Filter;
 use wscope::field::filter::complete;
 
@@ -227,7 +229,7 @@ impl Prompt {
     }
 
     /// Draws it over the last rows of the screen; answers with where the cursor stands.
-    pub fn render(&self, theme: Theme, area: Rect, buf: &mut Buffer) -> (u16, u16) {
+    pub fn render(&self, theme: Theme, lang: Lang, area: Rect, buf: &mut Buffer) -> (u16, u16) {
         let rows = 3.min(area.height);
         let top = area.bottom().saturating_sub(rows);
         for y in top..area.bottom() {
@@ -236,7 +238,7 @@ impl Prompt {
             }
         }
         let y = top + rows.saturating_sub(2).min(1);
-        let sign = self.purpose.sign();
+        let sign = &tr(lang, self.purpose.sign(), &[]);
         let start = put(buf, (area.x + 1, y), area.right(), sign, theme.bold());
         let width = usize::from(area.right().saturating_sub(start + 1)).max(1);
         // The window on a long text moves with the cursor.
@@ -256,10 +258,10 @@ impl Prompt {
         put(buf, (start, y), area.right(), &fit(&shown, width), style);
         let cursor = (start + columns(from..self.cursor) as u16, y);
         if y + 1 < area.bottom() {
-            self.under(theme, from, (start, y + 1), area, buf);
+            self.under((theme, lang), from, (start, y + 1), area, buf);
         }
         if y > top {
-            self.over(theme, (area.x + 1, top), area, buf);
+            self.over((theme, lang), (area.x + 1, top), area, buf);
         }
         cursor
     }
@@ -267,7 +269,7 @@ impl Prompt {
     /// What is wrong, with a mark under it.
     fn under(
         &self,
-        theme: Theme,
+        (theme, lang): (Theme, Lang),
         from: usize,
         (start, y): (u16, u16),
         area: Rect,
@@ -279,9 +281,11 @@ impl Prompt {
                 Purpose::Search => "text, re:REGEX or hex:81 7e   n next   N previous",
                 _ => "Enter does it   Esc gives up",
             };
-            put(buf, (area.x + 1, y), area.right(), hint, theme.dim());
+            let hint = tr(lang, hint, &[]);
+            put(buf, (area.x + 1, y), area.right(), &hint, theme.dim());
             return;
         };
+        let why = &tr(lang, why, &[]);
         let width = |text: &[char]| -> usize { text.iter().map(|c| c.width().unwrap_or(1)).sum() };
         let first = at.start.clamp(from, self.text.len().max(from));
         let before =
@@ -295,7 +299,7 @@ impl Prompt {
             theme.bad(),
         );
         let room = area.right().saturating_sub(x + 1);
-        if usize::from(room) > why.len().min(30) {
+        if usize::from(room) > why.width().min(30) {
             put(buf, (x + 1, y), area.right(), why, theme.bad());
         } else {
             put(buf, (area.x + 1, y), start + before, why, theme.bad());
@@ -303,7 +307,7 @@ impl Prompt {
     }
 
     /// How it may go on.
-    fn over(&self, theme: Theme, (x, y): (u16, u16), area: Rect, buf: &mut Buffer) {
+    fn over(&self, (theme, lang): (Theme, Lang), (x, y): (u16, u16), area: Rect, buf: &mut Buffer) {
         let skip = self.chosen.unwrap_or(0).saturating_sub(2);
         let mut x = x;
         for (at, (_, text, doc)) in self.choices.iter().enumerate().skip(skip) {
@@ -318,7 +322,13 @@ impl Prompt {
             };
             x = put(buf, (x, y), area.right(), text, style) + 1;
             if (on || self.choices.len() == 1) && !doc.is_empty() {
-                x = put(buf, (x, y), area.right(), &format!("({doc})"), theme.dim()) + 1;
+                x = put(
+                    buf,
+                    (x, y),
+                    area.right(),
+                    &format!("({})", tr(lang, doc, &[])),
+                    theme.dim(),
+                ) + 1;
             }
             x += 1;
         }

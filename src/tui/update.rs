@@ -12,6 +12,7 @@ use super::prompt::Typed;
 use super::view;
 use crossterm::event::{Event as Input, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Size};
+use wscope::explain::texts::tr;
 use wscope::model::{ConnId, EventId};
 
 /// Lines that a turn of the wheel moves.
@@ -48,7 +49,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
             // An empty screen says nothing; the error alone does.
             app.quit |= app.packets() == 0 && !app.load.errors.is_empty();
             if let Some(id) = app.at.take() {
-                app.said = Some(Err(format!("the capture has no event {id}")));
+                app.said = Some(Err(app.tr("the capture has no event {id}", &[("id", &id)])));
             }
         }
         Msg::Replayed { generation, answer } if generation == app.generation => {
@@ -73,6 +74,13 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
                     app.previews.clear();
                 }
                 app.previews.extend(texts);
+            }
+        }
+        Msg::Explained { generation, answer } => {
+            if let Over::Explained(state) = &mut app.over
+                && state.of.is_some_and(|(_, of)| of == generation)
+            {
+                state.answer = Some(answer);
             }
         }
         Msg::Compared(lines) => app.over = Over::Compared { lines, top: 0 },
@@ -135,6 +143,7 @@ fn sifted(
         filter,
         search,
         index,
+        lang,
         ..
     } = app;
     let mut jump = false;
@@ -157,9 +166,17 @@ fn sifted(
         if is_search && sifting.done {
             let count = sifting.hits.count;
             app.said = Some(match count {
-                0 => Err(format!("nothing found: {}", sifting.text)),
-                1 => Ok("1 match".into()),
-                _ => Ok(format!("{count} matches: n the next, N the one before")),
+                0 => Err(tr(
+                    *lang,
+                    "nothing found: {text}",
+                    &[("text", &sifting.text)],
+                )),
+                1 => Ok(tr(*lang, "1 match", &[])),
+                _ => Ok(tr(
+                    *lang,
+                    "{n} matches: n the next, N the one before",
+                    &[("n", &count)],
+                )),
             });
         }
     }

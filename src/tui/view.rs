@@ -15,10 +15,10 @@
 #[cfg(unix)]
 use super::app::Live;
 use super::app::{App, Over, Pane};
-use super::canvas::{count, put, put_right, size, span, wrap};
+use super::canvas::{put, put_right, size, span, wrap};
 use super::keys::KEYS;
 use super::pane::{
-    bytes, compared, connections, detail, findings, help, stats, timeline, together,
+    bytes, compared, connections, detail, explained, findings, help, stats, timeline, together,
 };
 use super::theme;
 use ratatui::Frame;
@@ -61,6 +61,13 @@ impl Layout {
             ..area
         }
     }
+}
+
+/// Where detail and bytes stand beside the timeline: both together.
+pub fn beside(layout: &Layout) -> Option<Rect> {
+    let [detail, bytes] = [Pane::Detail, Pane::Bytes].map(|pane| layout.of(pane));
+    let wide = detail.x > 0 && detail.x == bytes.x && !detail.is_empty() && !bytes.is_empty();
+    wide.then(|| detail.union(bytes))
 }
 
 /// Divides the screen; both drawing and scrolling go by it.
@@ -181,7 +188,7 @@ pub fn view(app: &App, frame: &mut Frame) {
         Over::Findings(state) => findings::render(app, state, layout.body, buf),
         Over::Stats => stats::render(app, layout.body, buf),
         Over::Compared { lines, top } => compared::render(app, lines, *top, layout.body, buf),
-        Over::Nothing => {
+        Over::Explained(_) | Over::Nothing => {
             connections::render(app, layout.of(Pane::Connections), buf);
             match &app.together {
                 Some(state) => together::render(app, state, layout.of(Pane::Timeline), buf),
@@ -189,6 +196,9 @@ pub fn view(app: &App, frame: &mut Frame) {
             }
             detail::render(app, layout.of(Pane::Detail), buf);
             bytes::render(app, layout.of(Pane::Bytes), buf);
+            if let Over::Explained(state) = &app.over {
+                explained::render(app, state, buf);
+            }
         }
     }
     errors(app, layout.errors, buf);
@@ -197,7 +207,7 @@ pub fn view(app: &App, frame: &mut Frame) {
     let cursor = app
         .prompt
         .as_ref()
-        .map(|prompt| prompt.render(app.theme, area, buf));
+        .map(|prompt| prompt.render(app.theme, app.lang, area, buf));
     if app.theme.ascii {
         to_ascii(buf);
     }
@@ -222,7 +232,7 @@ fn title(app: &App, area: Rect, buf: &mut Buffer) {
     let sifting = [&app.filter, &app.search].into_iter().flatten();
     let sifting: Vec<_> = sifting
         .filter(|it| !it.done)
-        .map(|it| format!("looking through {} %, ", it.percent))
+        .map(|it| app.tr("looking through {n} %, ", &[("n", &it.percent)]))
         .collect();
     let notes = format!("{}{} ", sifting.concat(), progress(app));
     let start = put_right(
@@ -245,20 +255,29 @@ fn title(app: &App, area: Rect, buf: &mut Buffer) {
 /// What is captured, and what is not.
 #[cfg(unix)]
 fn live_progress(app: &App, live: &Live) -> String {
-    let mut text = count(app.packets(), "packet");
+    let mut text = packets(app);
     let dropped = app.load.progress.map_or(0, |(_, counts)| counts.dropped);
     if dropped > 0 {
-        text += &format!(", {dropped} DROPPED");
+        text = app.tr("{text}, {n} DROPPED", &[("text", &text), ("n", &dropped)]);
     }
-    text += &match live.oldest() {
-        1 => format!(", {} kept", size(live.held())),
-        oldest => format!(", {} kept from {oldest} on", size(live.held())),
+    let held = size(live.held());
+    text = match live.oldest() {
+        1 => app.tr("{text}, {size} kept", &[("text", &text), ("size", &held)]),
+        oldest => app.tr(
+            "{text}, {size} kept from {n} on",
+            &[("text", &text), ("size", &held), ("n", &oldest)],
+        ),
     };
-    match (app.load.done, live.paused) {
-        (true, _) => text + ", ended",
-        (false, true) => text + ", PAUSED (P goes on)",
-        (false, false) => "live, ".to_owned() + &text,
-    }
+    let how = match (app.load.done, live.paused) {
+        (true, _) => "{text}, ended",
+        (false, true) => "{text}, PAUSED (P goes on)",
+        (false, false) => "live, {text}",
+    };
+    app.tr(how, &[("text", &text)])
+}
+
+fn packets(app: &App) -> String {
+    app.tr("{n} {n|packet|packets}", &[("n", &app.packets())])
 }
 
 fn progress(app: &App) -> String {
@@ -266,11 +285,15 @@ fn progress(app: &App) -> String {
     if let Some(live) = &app.live {
         return live_progress(app, live);
     }
-    let packets = count(app.packets(), "packet");
+    let packets = packets(app);
     if app.load.done {
         let last = app.index.tracks().iter().map(|track| track.last).max();
         let first = app.start.unwrap_or(Timestamp(0));
-        return format!("{packets}, {}", span(last.unwrap_or(first).since(first)));
+        let time = span(last.unwrap_or(first).since(first));
+        return app.tr(
+            "{packets}, {time}",
+            &[("packets", &packets), ("time", &time)],
+        );
     }
     match app.load.progress.map(|(progress, _)| progress) {
         Some(progress) => match progress.total.filter(|&total| total > 0) {
@@ -278,11 +301,17 @@ fn progress(app: &App) -> String {
                 let percent = (progress.bytes * 100 / total).min(100);
                 let full = (percent / 10) as usize;
                 let bar = "█".repeat(full) + &"─".repeat(10 - full);
-                format!("reading {bar} {percent} %, {packets}")
+                app.tr(
+                    "reading {bar} {n} %, {packets}",
+                    &[("bar", &bar), ("n", &percent), ("packets", &packets)],
+                )
             }
-            None => format!("reading, {} so far, {packets}", size(progress.bytes)),
+            None => app.tr(
+                "reading, {size} so far, {packets}",
+                &[("size", &size(progress.bytes)), ("packets", &packets)],
+            ),
         },
-        None => "reading".into(),
+        None => app.tr("reading", &[]),
     }
 }
 
@@ -332,7 +361,7 @@ fn footer(app: &App, area: Rect, buf: &mut Buffer) {
             buf,
             (after + 1, area.y),
             area.right(),
-            binding.footer,
+            &app.tr(binding.footer, &[]),
             app.theme.dim(),
         ) + 3;
     }

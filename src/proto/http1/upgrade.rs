@@ -1,22 +1,8 @@
 //! Is this an upgrade to WebSocket, and what was agreed?   RFC 6455 section 4
 
 use super::grammar::{extension_list, list, number};
+use crate::codec::accept;
 use crate::model::{Deflate, Open, Refused, Request, Response, SessionId, Side};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-use sha1::{Digest as _, Sha1};
-
-/// What the key is joined with before it is hashed.   RFC 6455 section 1.3
-const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-
-/// The Sec-WebSocket-Accept value that answers this key.   RFC 6455 section 4.2.2
-#[must_use]
-pub fn accept_value(key: &[u8]) -> String {
-    let digest = Sha1::new()
-        .chain_update(key.trim_ascii())
-        .chain_update(GUID)
-        .finalize();
-    BASE64_STANDARD.encode(digest)
-}
 
 /// Whether the request asks for WebSocket.
 pub fn is_asked(request: &Request) -> bool {
@@ -55,7 +41,7 @@ pub fn agree(session: SessionId, request: Option<&Request>, response: &Response)
     let asked = |name| request.and_then(|request| joined(request.all(name)));
     let key = asked("sec-websocket-key");
     let accept = joined(response.all("sec-websocket-accept"));
-    let accept_expected = key.as_ref().map(|key| accept_value(key.as_bytes()));
+    let accept_expected = key.as_ref().map(|key| accept::value(key.as_bytes()));
     let accept_ok = match (&accept_expected, &accept) {
         (Some(expected), Some(accept)) => Some(expected == accept),
         _ => None,
@@ -155,15 +141,6 @@ fn text(bytes: &[u8]) -> String {
 mod tests {
     use super::super::grammar::{request, response};
     use super::*;
-
-    #[test]
-    fn the_accept_value_is_the_one_of_the_rfc() {
-        // RFC 6455 section 1.3
-        assert_eq!(
-            accept_value(b"dGhlIHNhbXBsZSBub25jZQ=="),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
-    }
 
     #[test]
     fn request_and_response_agree_on_what_both_say() {

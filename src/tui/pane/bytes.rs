@@ -90,9 +90,10 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let focused = app.focus == Pane::Bytes;
-    let name = app
-        .event()
-        .map_or_else(|| "bytes".into(), |event| format!("bytes {}", event.id));
+    let name = app.event().map_or_else(
+        || app.tr("bytes", &[]),
+        |event| app.tr("bytes {id}", &[("id", &event.id)]),
+    );
     let inside = heading(buf, area, &name, app.bytes.view.word(), app.theme, focused);
     let say = |text: &str, buf: &mut Buffer| {
         let lines = crate::tui::canvas::wrap(text, usize::from(inside.width).saturating_sub(2));
@@ -108,7 +109,7 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     };
     match &app.bytes.answer {
         _ if app.bytes.of.is_none() => {}
-        None => say("reading the capture again …", buf),
+        None => say(&app.tr("reading the capture again …", &[]), buf),
         Some(Err(error)) => say(&Escaped(error).to_string(), buf),
         Some(Ok(replay)) => {
             let width = inside.width.into();

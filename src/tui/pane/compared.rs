@@ -9,10 +9,13 @@ use wscope::sink::Escaped;
 pub fn render(app: &App, lines: &[(char, String)], top: usize, area: Rect, buf: &mut Buffer) {
     let count = |wanted: char| lines.iter().filter(|(sign, _)| *sign == wanted).count();
     let name = match (count('-'), count('+')) {
-        (0, 0) => "compared: the same".into(),
-        (gone, new) => format!("compared: {gone} lines gone, {new} new"),
+        (0, 0) => app.tr("compared: the same", &[]),
+        (gone, new) => app.tr(
+            "compared: {gone} lines gone, {new} new",
+            &[("gone", &gone), ("new", &new)],
+        ),
     };
-    let inside = heading(buf, area, &name, "Esc back", app.theme, true);
+    let inside = heading(buf, area, &name, &app.tr("Esc back", &[]), app.theme, true);
     for ((sign, text), y) in lines.iter().skip(top).zip(inside.y..inside.bottom()) {
         let style = match sign {
             '-' => app.theme.bad(),

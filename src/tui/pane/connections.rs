@@ -6,7 +6,7 @@
 //! ```
 
 use crate::tui::app::{App, Pane, Sifting};
-use crate::tui::canvas::{count, fill, put, put_right, rule, size, span};
+use crate::tui::canvas::{fill, put, put_right, rule, size, span};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::cmp::Reverse;
@@ -165,7 +165,7 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         .collect();
     let mut widths = Widths {
         number: 1,
-        columns: COLUMNS.map(|name| name.width() as u16 + 2),
+        columns: COLUMNS.map(|name| app.tr(name, &[]).width() as u16 + 2),
     };
     for (_, track, cells) in &rows {
         widths.number = widths.number.max(track.conn.to_string().len() as u16);
@@ -196,14 +196,19 @@ fn head(app: &App, widths: Widths, area: Rect, buf: &mut Buffer) {
     let all = app.index.tracks().len();
     let mut name = match app.filter {
         Some(_) => format!(
-            " {} of {} ",
-            app.connections.order().len(),
-            count(all as u64, "connection")
+            " {} ",
+            app.tr(
+                "{m} of {n} {n|connection|connections}",
+                &[("m", &app.connections.order().len()), ("n", &all)],
+            )
         ),
-        None => format!(" {} ", count(all as u64, "connection")),
+        None => format!(
+            " {} ",
+            app.tr("{n} {n|connection|connections}", &[("n", &all)])
+        ),
     };
     if app.connections.sort != Sort::Number {
-        name += &format!("{} ", app.connections.sort.word());
+        name += &format!("{} ", app.tr(app.connections.sort.word(), &[]));
     }
     put(buf, (area.x + 2, area.y), area.right(), &name, style);
     let mut end = area.right().saturating_sub(1);
@@ -214,7 +219,7 @@ fn head(app: &App, widths: Widths, area: Rect, buf: &mut Buffer) {
             buf,
             (end.saturating_sub(width), area.y),
             end,
-            &format!(" {name}"),
+            &format!(" {}", app.tr(name, &[])),
             style,
         );
         end = end.saturating_sub(width);

@@ -10,6 +10,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
+use wscope::decode::anatomy;
 use wscope::field::{self, Value};
 use wscope::model::{Event, EventId, EventKind, Loan, PacketNo, Trust};
 use wscope::sink::{Escaped, Track};
@@ -59,7 +60,7 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let focused = app.focus == Pane::Detail;
     let name = app.event().map_or_else(
-        || "detail".into(),
+        || app.tr("detail", &[]),
         |event| format!("{} {}", event.kind.word(), event.id),
     );
     let inside = heading(buf, area, &name, "", app.theme, focused);
@@ -203,8 +204,23 @@ pub fn nodes(app: &App) -> Vec<Node> {
             let len = replay.payload.len() as u64;
             nodes.push(Node::new("payload", format!("{len} bytes")).at(Area::Payload, 0..len));
         }
+        if let Some(packet) = &replay.packet {
+            nodes.extend(
+                anatomy(packet.link, &packet.data).into_iter().map(|part| {
+                    Node::new(short(part.name), part.value).at(Area::Packet, part.range)
+                }),
+            );
+        }
     }
     nodes
+}
+
+/// A name without what only Wireshark needs to tell it from others: names stand in a narrow column.
+fn short(name: &str) -> String {
+    let name = name.replace(".options.", ".");
+    let ends = ["_value", "_val", ".shift", "_raw"];
+    let end = ends.iter().find_map(|end| name.strip_suffix(end));
+    end.map_or(name.clone(), str::to_owned)
 }
 
 fn first_of(packet: PacketNo) -> EventId {

@@ -1,7 +1,7 @@
 //! All findings of the capture, worst first.
 
 use crate::tui::app::App;
-use crate::tui::canvas::{count, heading, put, wrap};
+use crate::tui::canvas::{heading, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use wscope::model::{Event, EventKind, Finding, Severity, Verdict};
@@ -63,12 +63,12 @@ pub fn finding(event: &Event) -> Option<&Finding> {
 const DETAIL: u16 = 7;
 
 pub fn render(app: &App, state: &State, area: Rect, buf: &mut Buffer) {
-    let name = count(state.list.len() as u64, "finding");
+    let name = app.tr("{n} {n|finding|findings}", &[("n", &state.list.len())]);
     let inside = heading(
         buf,
         area,
         &name,
-        "Enter go there   Esc back",
+        &app.tr("Enter go there   Esc back", &[]),
         app.theme,
         true,
     );
@@ -82,7 +82,7 @@ pub fn render(app: &App, state: &State, area: Rect, buf: &mut Buffer) {
             buf,
             (inside.x + 2, inside.y + 1),
             inside.right(),
-            text,
+            &app.tr(text, &[]),
             app.theme.dim(),
         );
         return;

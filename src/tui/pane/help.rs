@@ -39,8 +39,18 @@ fn lines(pane: Pane) -> Vec<(&'static str, &'static str)> {
 }
 
 pub fn render(app: &App, top: usize, area: Rect, buf: &mut Buffer) {
-    let name = format!("keys of the pane {}", app.focus.word());
-    let inside = heading(buf, area, &name, "↓ more   Esc back", app.theme, true);
+    let name = app.tr(
+        "keys of the pane {pane}",
+        &[("pane", &app.tr(app.focus.word(), &[]))],
+    );
+    let inside = heading(
+        buf,
+        area,
+        &name,
+        &app.tr("↓ more   Esc back", &[]),
+        app.theme,
+        true,
+    );
     for ((sign, meaning), y) in lines(app.focus)
         .into_iter()
         .skip(top)
@@ -57,7 +67,7 @@ pub fn render(app: &App, top: usize, area: Rect, buf: &mut Buffer) {
             buf,
             (inside.x + 16, y),
             inside.right(),
-            meaning,
+            &app.tr(meaning, &[]),
             app.theme.plain(),
         );
     }
@@ -72,6 +82,16 @@ pub fn height(pane: Pane) -> usize {
 mod tests {
     use crate::tui::fixture::{Bench, LARGE, SMALL};
     use insta::assert_snapshot;
+
+    #[test]
+    fn all_of_it_in_chinese() {
+        for (_, meaning) in super::SIGNS {
+            assert!(wscope::explain::texts::knows(meaning), "{meaning}");
+        }
+        let mut bench = Bench::new("tour.pcapng", LARGE);
+        bench.app.lang = wscope::explain::Lang::Zh;
+        assert_snapshot!(bench.press("?").screen());
+    }
 
     #[test]
     fn all_of_it_on_a_large_screen() {

@@ -4,6 +4,7 @@ pub mod bytes;
 pub mod compared;
 pub mod connections;
 pub mod detail;
+pub mod explained;
 pub mod findings;
 pub mod help;
 pub mod stats;

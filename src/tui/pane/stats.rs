@@ -84,35 +84,61 @@ impl State {
 
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let Some(track) = app.track() else {
-        heading(buf, area, "statistics", "Esc back", app.theme, true);
+        let name = app.tr("statistics", &[]);
+        heading(buf, area, &name, &app.tr("Esc back", &[]), app.theme, true);
         return;
     };
     let what = Escaped(track.what.as_deref().unwrap_or("TCP")).to_string();
-    let name = format!("statistics #{} {what}", track.conn);
-    let inside = heading(buf, area, &name, "Esc back", app.theme, true);
+    let name = app.tr(
+        "statistics #{conn} {what}",
+        &[("conn", &track.conn), ("what", &what)],
+    );
+    let inside = heading(buf, area, &name, &app.tr("Esc back", &[]), app.theme, true);
     let state = &app.stats;
     let [up, down, bytes_up, bytes_down] = state.totals;
     let column = |at: usize| -> Vec<u64> { state.slices.iter().map(|slice| slice[at]).collect() };
     let (client, server, plain) = (app.theme.client(), app.theme.server(), app.theme.plain());
     let mut rows: Vec<(String, Vec<u64>, String, Style)> = vec![
-        ("messages up".into(), column(0), up.to_string(), client),
-        ("messages down".into(), column(1), down.to_string(), server),
-        ("payload up".into(), column(2), size(bytes_up), client),
-        ("payload down".into(), column(3), size(bytes_down), server),
+        (
+            app.tr("messages up", &[]),
+            column(0),
+            up.to_string(),
+            client,
+        ),
+        (
+            app.tr("messages down", &[]),
+            column(1),
+            down.to_string(),
+            server,
+        ),
+        (app.tr("payload up", &[]), column(2), size(bytes_up), client),
+        (
+            app.tr("payload down", &[]),
+            column(3),
+            size(bytes_down),
+            server,
+        ),
     ];
     let mut sorted = state.trips.clone();
     sorted.sort_unstable();
     if let (Some(&least), Some(&most)) = (sorted.first(), sorted.last()) {
         let median = sorted[sorted.len() / 2];
         let show = |nanos: u64| span(nanos.min(i64::MAX as u64) as i64);
-        let text = format!(
-            "{}, {} to {}, median {}",
-            sorted.len(),
-            show(least),
-            show(most),
-            show(median)
+        let text = app.tr(
+            "{n}, {least} to {most}, median {median}",
+            &[
+                ("n", &sorted.len()),
+                ("least", &show(least)),
+                ("most", &show(most)),
+                ("median", &show(median)),
+            ],
         );
-        rows.push(("ping to pong".into(), state.trips.clone(), text, plain));
+        rows.push((
+            app.tr("ping to pong", &[]),
+            state.trips.clone(),
+            text,
+            plain,
+        ));
     }
     let mut y = inside.y + 1;
     let width = usize::from(inside.width.saturating_sub(20 + 44)).clamp(12, SLICES);
@@ -137,10 +163,15 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         put(buf, (x + 2, y), inside.right(), &text, app.theme.plain());
         y += 1;
     }
-    let axis = format!(
-        "{} in all, {} a column",
-        span(track.last.since(track.first)),
-        span(track.last.since(track.first) / width as i64)
+    let axis = app.tr(
+        "{all} in all, {column} a column",
+        &[
+            ("all", &span(track.last.since(track.first))),
+            (
+                "column",
+                &span(track.last.since(track.first) / width as i64),
+            ),
+        ],
     );
     put(
         buf,
@@ -154,16 +185,38 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let lines = [
         (
             "kinds",
-            format!("{text} text, {binary} binary, {ping} ping, {pong} pong, {close} close"),
+            app.tr(
+                "{text} text, {binary} binary, {ping} ping, {pong} pong, {close} close",
+                &[
+                    ("text", &text),
+                    ("binary", &binary),
+                    ("ping", &ping),
+                    ("pong", &pong),
+                    ("close", &close),
+                ],
+            ),
         ),
         ("largest", size(state.largest)),
         (
             "on the wire",
-            format!("{} up, {} down", size(track.bytes[0]), size(track.bytes[1])),
+            app.tr(
+                "{up} up, {down} down",
+                &[
+                    ("up", &size(track.bytes[0])),
+                    ("down", &size(track.bytes[1])),
+                ],
+            ),
         ),
         (
             "findings",
-            format!("{errors} errors, {warnings} warnings, {notes} notes"),
+            app.tr(
+                "{errors} errors, {warnings} warnings, {notes} notes",
+                &[
+                    ("errors", &errors),
+                    ("warnings", &warnings),
+                    ("notes", &notes),
+                ],
+            ),
         ),
     ];
     for ((name, text), y) in lines.into_iter().zip(y + 2..inside.bottom()) {
@@ -171,7 +224,7 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
             buf,
             (inside.x + 2, y),
             inside.right(),
-            name,
+            &app.tr(name, &[]),
             app.theme.dim(),
         );
         put(

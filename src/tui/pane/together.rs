@@ -114,8 +114,18 @@ pub fn render(app: &App, state: &State, area: Rect, buf: &mut Buffer) {
         return;
     }
     let focused = app.focus == Pane::Timeline;
-    let name = format!("{} connections side by side", state.tracks.len());
-    let inside = heading(buf, area, &name, "| one alone", app.theme, focused);
+    let name = app.tr(
+        "{n} connections side by side",
+        &[("n", &state.tracks.len())],
+    );
+    let inside = heading(
+        buf,
+        area,
+        &name,
+        &app.tr("| one alone", &[]),
+        app.theme,
+        focused,
+    );
     let first = inside.x + 13;
     let count = state.tracks.len().max(1) as u16;
     let width = inside.right().saturating_sub(first) / count;
@@ -127,7 +137,7 @@ pub fn render(app: &App, state: &State, area: Rect, buf: &mut Buffer) {
         buf,
         (inside.x, inside.y),
         inside.x + 12,
-        "seconds",
+        &app.tr("seconds", &[]),
         app.theme.dim(),
     );
     for (which, &at) in (0..).zip(&state.tracks) {
@@ -195,7 +205,12 @@ fn draw(
     let Some((track, event)) = track.and_then(|track| Some((track, track.event(line)?))) else {
         return;
     };
-    let text = label(&event, &track.flow, app.preview(track, line).unwrap_or("…"));
+    let text = label(
+        app.lang,
+        &event,
+        &track.flow,
+        app.preview(track, line).unwrap_or("…"),
+    );
     let style = app.theme.event(&event);
     let room = usize::from((to - from).saturating_sub(6));
     let text = format!(" {} ", fit(&text, room));

@@ -3,7 +3,7 @@
 use super::super::app::{App, Over, Pane, Sifting};
 use super::super::keys::{Action, COMMANDS, Does};
 use super::super::msg::{Extract, Job};
-use super::super::pane::{bytes, detail, findings, help, together};
+use super::super::pane::{bytes, detail, explained, findings, help, together};
 use super::super::prompt::{Prompt, Purpose};
 use super::super::sift::{Needle, Pattern};
 use super::super::theme::{Palette, Theme};
@@ -25,6 +25,7 @@ pub fn act(app: &mut App, action: Action, jobs: &mut Vec<Job>) {
         Action::Help => app.over = Over::Help(0),
         Action::Findings => app.over = Over::Findings(findings::State::new(&app.index)),
         Action::Stats => app.over = Over::Stats,
+        Action::Explain => app.over = Over::Explained(explained::State::default()),
         Action::NextPane => app.focus = app.focus.step(1),
         Action::PreviousPane => app.focus = app.focus.step(-1),
         Action::Left | Action::Right => {
@@ -86,7 +87,7 @@ pub fn act(app: &mut App, action: Action, jobs: &mut Vec<Job>) {
         Action::Copy => copy(app, jobs),
         Action::CopyCommand => {
             let command = command_line(app);
-            app.said = Some(Ok(format!("copied: {command}")));
+            app.said = Some(Ok(app.tr("copied: {text}", &[("text", &command)])));
             jobs.push(Job::Copy(command));
         }
         Action::Save => {
@@ -109,7 +110,7 @@ pub fn act(app: &mut App, action: Action, jobs: &mut Vec<Job>) {
         }
         Action::Theme => {
             app.theme = app.theme.next();
-            app.said = Some(Ok(format!("theme {}", app.theme.word())));
+            app.said = Some(Ok(app.tr("theme {name}", &[("name", &app.theme.word())])));
         }
         Action::Next => step(app, 1),
         Action::Previous => step(app, -1),
@@ -141,7 +142,21 @@ fn act_over(app: &mut App, action: Action) -> bool {
                 app.over = Over::Nothing;
             }
         }
-        Action::Back | Action::Return | Action::Help | Action::Findings | Action::Stats => {
+        Action::Next | Action::Previous if matches!(app.over, Over::Explained(_)) => {
+            step(app, if action == Action::Next { 1 } else { -1 });
+        }
+        Action::Left | Action::Right => {
+            let room = explained::room(app);
+            if let Over::Explained(state) = &mut app.over {
+                state.step_field(action == Action::Right, room);
+            }
+        }
+        Action::Back
+        | Action::Return
+        | Action::Help
+        | Action::Findings
+        | Action::Stats
+        | Action::Explain => {
             app.over = Over::Nothing;
         }
         _ => {
@@ -155,6 +170,7 @@ fn act_over(app: &mut App, action: Action) -> bool {
 /// Moves in what lies over the panes.
 pub fn scroll_over(app: &mut App, by: isize) {
     let height = usize::from(view::layout(app).body.height);
+    let room = explained::room(app);
     match &mut app.over {
         Over::Nothing | Over::Stats => {}
         Over::Help(top) => {
@@ -162,6 +178,7 @@ pub fn scroll_over(app: &mut App, by: isize) {
             *top = top.saturating_add_signed(by).min(most);
         }
         Over::Findings(state) => state.step(by, height.saturating_sub(1)),
+        Over::Explained(state) => state.step(by, room),
         Over::Compared { lines, top } => {
             let most = (lines.len() + 1).saturating_sub(height);
             *top = top.saturating_add_signed(by).min(most);
@@ -259,7 +276,7 @@ fn follow(app: &mut App, id: EventId) {
     if go(app, id, true) {
         app.left.extend(here);
     } else {
-        app.said = Some(Err(format!("event {id} is not there")));
+        app.said = Some(Err(app.tr("event {id} is not there", &[("id", &id)])));
     }
 }
 
@@ -313,8 +330,11 @@ pub fn next_hit(app: &mut App, forward: bool) {
         let order = app.connections.order().to_vec();
         match search.hits.next(&order, (at, line), forward) {
             Some((at, line)) => go_to(app, at, line),
-            None if search.done => app.said = Some(Err(format!("nothing found: {}", search.text))),
-            None => app.said = Some(Err("nothing found so far".into())),
+            None if search.done => {
+                let text = app.tr("nothing found: {text}", &[("text", &search.text)]);
+                app.said = Some(Err(text));
+            }
+            None => app.said = Some(Err(app.tr("nothing found so far", &[]))),
         }
         return;
     }
@@ -334,7 +354,7 @@ pub fn next_hit(app: &mut App, forward: bool) {
     };
     match next {
         Some(&id) => _ = go(app, id, false),
-        None => app.said = Some(Err("no findings; / searches".into())),
+        None => app.said = Some(Err(app.tr("no findings; / searches", &[]))),
     }
 }
 
@@ -347,7 +367,7 @@ fn next_mark(app: &mut App) {
         .or_else(|| marks.keys().next());
     match next.copied() {
         Some(id) if go(app, id, false) => {}
-        _ => app.said = Some(Err("nothing is marked; m marks".into())),
+        _ => app.said = Some(Err(app.tr("nothing is marked; m marks", &[]))),
     }
 }
 
@@ -362,7 +382,7 @@ fn side_by_side(app: &mut App) {
     tracks.sort_unstable();
     tracks.truncate(together::MOST);
     if tracks.len() < 2 {
-        app.said = Some(Err("choose a second connection with x".into()));
+        app.said = Some(Err(app.tr("choose a second connection with x", &[])));
         return;
     }
     let level = app.timeline.level.min(Level::Tcp);
@@ -372,15 +392,15 @@ fn side_by_side(app: &mut App) {
 
 fn compare(app: &mut App, jobs: &mut Vec<Job>) {
     let Some(replay) = app.bytes.replay().cloned() else {
-        app.said = Some(Err("its bytes are not here yet".into()));
+        app.said = Some(Err(app.tr("its bytes are not here yet", &[])));
         return;
     };
     match app.compare.take() {
         Some(old) => jobs.push(Job::Compare { old, new: replay }),
         None => {
-            app.said = Some(Ok(format!(
-                "{} will be compared: c on another",
-                replay.event.id
+            app.said = Some(Ok(app.tr(
+                "{id} will be compared: c on another",
+                &[("id", &replay.event.id)],
             )));
             app.compare = Some(replay);
         }
@@ -400,31 +420,28 @@ fn copy(app: &mut App, jobs: &mut Vec<Job>) {
         app.bytes.replay().map(|replay| replay.payload.clone())
     };
     let Some(bytes) = text.filter(|bytes| !bytes.is_empty()) else {
-        app.said = Some(Err("nothing to copy here".into()));
+        app.said = Some(Err(app.tr("nothing to copy here", &[])));
         return;
     };
     if bytes.len() > CLIPBOARD {
-        app.said = Some(Err(format!(
-            "{} bytes are too many for a clipboard: s saves them",
-            bytes.len()
+        app.said = Some(Err(app.tr(
+            "{n} bytes are too many for a clipboard: s saves them",
+            &[("n", &bytes.len())],
         )));
         return;
     }
     let (text, how) = match String::from_utf8(bytes) {
-        Ok(text) => (text, ""),
+        Ok(text) => (text, "{n} characters copied"),
         Err(error) => {
             let hex = error
                 .as_bytes()
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
                 .collect();
-            (hex, ", in hexadecimal digits")
+            (hex, "{n} characters copied, in hexadecimal digits")
         }
     };
-    app.said = Some(Ok(format!(
-        "{} characters copied{how}",
-        text.chars().count()
-    )));
+    app.said = Some(Ok(app.tr(how, &[("n", &text.chars().count())])));
     jobs.push(Job::Copy(text));
 }
 
@@ -530,7 +547,7 @@ fn search(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
         Ok(pattern) => {
             app.tickets += 1;
             app.search = Some(Sifting::new(text, app.tickets));
-            app.said = Some(Ok("searching …".into()));
+            app.said = Some(Ok(app.tr("searching …", &[])));
             jobs.push(sift(app, Needle::Search(pattern)));
         }
     }
@@ -550,7 +567,7 @@ fn save(app: &mut App, path: &str, jobs: &mut Vec<Job>) {
             path: PathBuf::from(path),
             bytes: replay.payload.clone(),
         }),
-        _ => app.said = Some(Err("no payload belongs to this event".into())),
+        _ => app.said = Some(Err(app.tr("no payload belongs to this event", &[]))),
     }
 }
 
@@ -586,7 +603,7 @@ fn export(app: &mut App, path: &str, jobs: &mut Vec<Job>) {
             })
         })
         .collect();
-    app.said = Some(Ok("saving …".into()));
+    app.said = Some(Ok(app.tr("saving …", &[])));
     jobs.push(Job::Export {
         path: PathBuf::from(path),
         what,
@@ -601,9 +618,10 @@ fn keep(app: &mut App, jobs: &mut Vec<Job>) {
             text: app.notes.text(),
         }),
         None => {
-            app.said = Some(Err(
-                "marks are not kept: there is no file to keep them beside".into(),
-            ))
+            app.said = Some(Err(app.tr(
+                "marks are not kept: there is no file to keep them beside",
+                &[],
+            )))
         }
     }
 }
@@ -614,7 +632,7 @@ fn pause(app: &mut App) {
         Some(live) => live.pause(),
         None => {
             app.said = Some(Err(
-                "nothing is captured here: there is nothing to pause".into()
+                app.tr("nothing is captured here: there is nothing to pause", &[])
             ))
         }
     }

@@ -4,7 +4,7 @@
 use super::super::app::{App, Over, Pane};
 use super::super::msg::Job;
 use super::super::pane::timeline::Shown;
-use super::super::pane::{bytes, detail, timeline};
+use super::super::pane::{bytes, detail, explained, timeline};
 use super::super::view;
 use wscope::model::{EventKind, PacketNo, Ws};
 use wscope::sink::Level;
@@ -34,6 +34,7 @@ pub fn settle(app: &mut App, jobs: &mut Vec<Job>) {
     }
     close_up(app, jobs);
     ask(app, jobs);
+    explained(app, jobs);
     previews(app, jobs);
 }
 
@@ -119,6 +120,32 @@ fn ask(app: &mut App, jobs: &mut Vec<Job>) {
             event: Box::new(event),
         });
     }
+}
+
+/// Asks what the selected event means, where that is shown.
+fn explained(app: &mut App, jobs: &mut Vec<Job>) {
+    let (event, flow) = match (app.event(), app.track()) {
+        (Some(event), Some(track)) => (event, track.flow),
+        _ => return,
+    };
+    let Over::Explained(state) = &mut app.over else {
+        return;
+    };
+    if state.of.is_some_and(|(id, _)| id == event.id) {
+        return;
+    }
+    app.tickets += 1;
+    let generation = app.tickets;
+    *state = explained::State {
+        of: Some((event.id, generation)),
+        ..explained::State::default()
+    };
+    jobs.push(Job::Explain {
+        generation,
+        event: Box::new(event),
+        flow,
+        lang: app.lang,
+    });
 }
 
 /// Asks for the beginnings of the payloads in sight that the index had no room for.

@@ -16,6 +16,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr as _;
+use wscope::explain::{Lang, texts, title};
 use wscope::model::{Dir, Event, EventKind, Flow, Kind, Loan, Message, Tcp, Timestamp, Ws};
 use wscope::sink::{Escaped, Level, Line, Track, summary};
 
@@ -25,8 +26,8 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let focused = app.focus == Pane::Timeline;
     let (name, notes) = match app.track() {
-        Some(track) => (name(track), notes(app)),
-        None => ("timeline".into(), String::new()),
+        Some(track) => (name(app, track), notes(app)),
+        None => (app.tr("timeline", &[]), String::new()),
     };
     let inside = heading(buf, area, &name, &notes, app.theme, focused);
     match app.track() {
@@ -35,11 +36,13 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn name(track: &Track) -> String {
+fn name(app: &App, track: &Track) -> String {
     let what = Escaped(track.what.as_deref().unwrap_or_default()).to_string();
-    format!("timeline #{} {}", track.conn, fit(&what, 40))
-        .trim_end()
-        .into()
+    let name = app.tr(
+        "timeline #{conn} {what}",
+        &[("conn", &track.conn), ("what", &fit(&what, 40))],
+    );
+    name.trim_end().into()
 }
 
 fn notes(app: &App) -> String {
@@ -50,26 +53,37 @@ fn notes(app: &App) -> String {
         Level::Acks if app.asked_close_up.is_some() => "reading every ACK …",
         Level::Acks => "messages, frames, TCP, every ACK",
     };
+    let level = app.tr(level, &[]);
     let text = match &app.filter {
-        None => level.into(),
-        Some(filter) if filter.done => format!("filtered, {level}"),
-        Some(filter) => format!("filtering {} %, {level}", filter.percent),
+        None => level,
+        Some(filter) if filter.done => app.tr("filtered, {level}", &[("level", &level)]),
+        Some(filter) => app.tr(
+            "filtering {n} %, {level}",
+            &[("n", &filter.percent), ("level", &level)],
+        ),
     };
     match app.track().map_or(0, Track::forgotten) {
         0 => text,
-        gone => format!("{text}, {gone} earlier rows forgotten"),
+        gone => app.tr(
+            "{text}, {n} earlier rows forgotten",
+            &[("text", &text), ("n", &gone)],
+        ),
     }
 }
 
 fn empty(app: &App, area: Rect, buf: &mut Buffer) {
     let text = match app.load.done {
-        true => format!("No TCP connection in {} packets.", app.packets()),
-        false => "Reading …".into(),
+        true => app.tr(
+            "No TCP connection in {n} packets.",
+            &[("n", &app.packets())],
+        ),
+        false => app.tr("Reading …", &[]),
     };
     let text = match &app.filter {
-        Some(filter) if filter.done => {
-            "Nothing passes the filter; & changes it, Esc takes it off.".into()
-        }
+        Some(filter) if filter.done => app.tr(
+            "Nothing passes the filter; & changes it, Esc takes it off.",
+            &[],
+        ),
         _ => text,
     };
     put(
@@ -154,13 +168,13 @@ fn ladder(app: &App, track: &Track, area: Rect, buf: &mut Buffer) {
 
 fn head(app: &App, track: &Track, columns: Columns, y: u16, buf: &mut Buffer) {
     let dim = app.theme.dim();
-    let word = app.timeline.clock.word();
+    let word = &app.tr(app.timeline.clock.word(), &[]);
     put_right(buf, (columns.time_end - 11, y), columns.time_end, word, dim);
     put_right(
         buf,
         (columns.time_end, y),
         columns.packet_end,
-        "packet",
+        &app.tr("packet", &[]),
         dim,
     );
     let Flow { client, server } = track.flow;
@@ -169,14 +183,14 @@ fn head(app: &App, track: &Track, columns: Columns, y: u16, buf: &mut Buffer) {
         buf,
         (columns.client, y),
         middle,
-        &format!("client {client}"),
+        &app.tr("client {end}", &[("end", &client)]),
         app.theme.client(),
     );
     put_right(
         buf,
         (middle + 1, y),
         columns.server + 1,
-        &format!("server {server}"),
+        &app.tr("server {end}", &[("end", &server)]),
         app.theme.server(),
     );
 }
@@ -250,7 +264,12 @@ fn line(app: &App, drawn: Drawn<'_>, line: Line, area: Rect, buf: &mut Buffer) {
             app.theme.dim(),
         );
     }
-    let text = label(&event, &track.flow, app.preview(track, line).unwrap_or("…"));
+    let text = label(
+        app.lang,
+        &event,
+        &track.flow,
+        app.preview(track, line).unwrap_or("…"),
+    );
     arrow(app, &event, &text, columns, area.y, buf);
     let at = app.connections.selected;
     if app.notes.marks.contains_key(&event.id) {
@@ -319,9 +338,10 @@ impl Stroke {
 }
 
 /// An event in one line; `preview` is the beginning of its payload.
-pub fn label(event: &Event, flow: &Flow, preview: &str) -> String {
+pub fn label(lang: Lang, event: &Event, flow: &Flow, preview: &str) -> String {
     match &event.kind {
-        EventKind::Ws(Ws::Message(message)) => message_label(message, preview),
+        EventKind::Ws(Ws::Message(message)) => message_label(lang, message, preview),
+        _ if lang != Lang::En => title(lang, event, flow),
         // The ends stand above the ladder.
         _ => summary(event, flow, Loan::default())
             .replace(&format!(" {flow}"), "")
@@ -329,23 +349,29 @@ pub fn label(event: &Event, flow: &Flow, preview: &str) -> String {
     }
 }
 
-fn message_label(message: &Message, preview: &str) -> String {
-    let mut text = message.kind.word().to_owned();
+fn message_label(lang: Lang, message: &Message, preview: &str) -> String {
+    let mut text = match lang {
+        Lang::En => message.kind.word().to_owned(),
+        Lang::Zh => texts::say(lang, &format!("kind.{}", message.kind.word()), &[]),
+    };
+    let mut add = |english: &str, values: &[texts::Value<'_>]| {
+        text += &texts::tr(lang, english, values);
+    };
     if message.length == 0 && message.complete {
-        text += ", empty";
+        add(", empty", &[]);
     } else if message.kind != Kind::Close {
-        text += &format!(" {}", size(message.length));
+        add(" {size}", &[("size", &size(message.length))]);
     }
     if message.frames > 1 {
-        text += &format!(", {} frames", message.frames);
+        add(", {n} frames", &[("n", &message.frames)]);
     }
     if message.compressed {
-        text += &format!(", {} deflated", size(message.wire_length));
+        add(", {size} deflated", &[("size", &size(message.wire_length))]);
     }
     if !message.complete {
-        text += ", INCOMPLETE";
+        add(", INCOMPLETE", &[]);
     } else if message.kind == Kind::Text && !message.utf8 {
-        text += ", NOT UTF-8";
+        add(", NOT UTF-8", &[]);
     }
     if message.length == 0 {
         return text;

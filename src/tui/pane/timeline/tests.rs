@@ -14,6 +14,13 @@ fn the_tour_with_frames_and_tcp_on_a_large_screen() {
 }
 
 #[test]
+fn the_tour_in_chinese() {
+    let mut bench = Bench::new("tour.pcapng", SMALL);
+    bench.app.lang = wscope::explain::Lang::Zh;
+    assert_snapshot!(bench.press("jjjjjff").screen());
+}
+
+#[test]
 fn fragments_with_pings_between_them() {
     let mut bench = Bench::new("fragments.pcapng", SMALL);
     assert_snapshot!(bench.press("jjjjjjjfz").screen());
