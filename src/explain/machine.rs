@@ -56,12 +56,6 @@ impl TcpState {
             Self::TimeWait => "TIME-WAIT",
         }
     }
-
-    /// Whether the end has given up the connection, or only waits.
-    #[must_use]
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Closed | Self::TimeWait)
-    }
 }
 
 /// A state of WebSocket, as an API reports it.   RFC 6455 sections 4.1, 7.1.3, 7.1.4
@@ -141,6 +135,15 @@ impl Machine {
         }
         if flags.fin() {
             self.fin(dir, segment, next);
+        }
+    }
+
+    /// Before the first SYN nobody has a connection, and the other side waits for one.
+    pub fn begin(&mut self, dir: Dir, segment: &Segment<'_>) {
+        let flags = segment.flags;
+        if flags.syn() && !flags.ack() && self.states == [TcpState::Unknown; 2] {
+            *dir.of_mut(&mut self.states) = TcpState::Closed;
+            *dir.flip().of_mut(&mut self.states) = TcpState::Listen;
         }
     }
 
@@ -262,9 +265,9 @@ mod tests {
             sized: true,
             ttl: 64,
             ip_id: None,
-            payload: &[],
             cut: 0,
             payload_at: None,
+            sized: true,
         };
         machine.segment(dir, &segment, Some(seq));
         machine.states

@@ -18,11 +18,15 @@ const BYTES: usize = 64 << 20;
 /// Stream bytes that are kept of one direction.
 const KEPT: usize = 4 << 20;
 /// Segments of late that are kept of one direction.
-const SEGMENTS: usize = 512;
+const SEGMENTS: usize = 128;
 /// Directions whose compression is followed at once.
 const TRACES: usize = 1024;
 /// Connections that are followed at once.
-const TALKS: usize = 65_536;
+const TALKS: usize = 16_384;
+/// Bytes of a frame that are kept where it does not have to be inflated.
+const HEAD: usize = 256;
+/// Frames of a message that are remembered.
+const FRAMES: usize = 4096;
 
 /// Follows what happens, and lends what it knows with each event.
 pub struct Story<F> {
@@ -64,8 +68,8 @@ pub struct Talk {
     pub messages: [u64; 2],
     /// The request whose answer is awaited, and when it came.
     pub asked: VecDeque<(EventId, Timestamp)>,
-    /// The kinds and times of earlier events that others may speak of.
-    pub told: VecDeque<(EventId, &'static str, Timestamp)>,
+    /// When its first event came.
+    pub first: Option<Timestamp>,
     /// Who sent the first close frame.
     pub closing: Option<Dir>,
     flow: Option<Flow>,
@@ -270,6 +274,7 @@ impl Talk {
         }
         let [before, after] = &mut self.tcp;
         *before = after.clone();
+        before.begin(dir, segment);
         after.segment(dir, segment, *dir.of(&self.next));
         let next = dir.of_mut(&mut self.next);
         let end = sent.end();
@@ -288,7 +293,7 @@ impl Talk {
     }
 
     /// What an event changes before it is told.
-    fn see(&mut self, event: &Event, loan: Loan<'_>, may_trace: &mut usize) {
+    fn see(&mut self, event: &Event, may_trace: &mut usize) {
         let [before, after] = &mut self.ws;
         *before = *after;
         match &event.kind {
@@ -318,12 +323,11 @@ impl Talk {
                     && message.compressed
                     && let Some(trace) = dir.of_mut(&mut self.trace)
                 {
-                    trace.message(
-                        event.id,
-                        dir.of(&self.messages) + 1,
-                        &dir.of(&self.frames)[..],
-                    );
-                    let _ = loan;
+                    let frames = dir.of(&self.frames);
+                    // Where not all frames are remembered, it is not known how the message inflates.
+                    let whole = frames.len() as u64 == u64::from(message.frames);
+                    let frames = if whole { &frames[..] } else { &[] };
+                    trace.message(event.id, dir.of(&self.messages) + 1, frames);
                 }
             }
             EventKind::Ws(Ws::Close(_)) => *after = [WsState::Closed; 2],
@@ -347,11 +351,26 @@ impl Talk {
         let Some(dir) = event.dir else {
             return;
         };
+        // Only what is inflated again is needed to its end.
+        let frames = dir.of(&self.frames);
+        let begins = frame.opcode != Opcode::CONTINUATION;
+        let compressed = match frames.first() {
+            Some(first) if !begins => first.frame.rsv & 4 != 0,
+            _ => frame.rsv & 4 != 0,
+        };
+        let held: usize = match begins {
+            true => 0,
+            false => frames.iter().map(|work| work.raw.len()).sum(),
+        };
+        let limit = match compressed && !frame.opcode.is_control() {
+            true => KEPT.saturating_sub(held),
+            false => HEAD,
+        };
         let work = Piecework {
             id: event.id,
             frame,
             span: event.span,
-            raw: self.bytes(dir, event.span, KEPT),
+            raw: self.bytes(dir, event.span, limit),
         };
         if frame.opcode.is_control() {
             *dir.of_mut(&mut self.control) = Some(work);
@@ -371,19 +390,14 @@ impl Talk {
             let side = *dir.of(&[deflate.client, deflate.server]);
             *trace = Some(Box::new(Trace::new(side, *dir.of(&self.messages) == 0)));
         }
-        // Of a message in very many frames the first ones are enough, unless it has to be inflated.
-        if frames.len() < 4096 {
+        if frames.len() < FRAMES {
             frames.push(work);
         }
     }
 
     /// What is not needed any more once an event was told.
     fn after(&mut self, event: &Event) {
-        if self.told.len() == 4096 {
-            self.told.pop_front();
-        }
-        self.told
-            .push_back((event.id, event.kind.word(), event.time));
+        self.first.get_or_insert(event.time);
         if let EventKind::Http(Http::Response(response)) = &event.kind
             && !(100..=199).contains(&response.status)
         {
@@ -507,7 +521,7 @@ where
         };
         let held = talk.held;
         talk.start = start;
-        talk.see(event, loan, &mut traces);
+        talk.see(event, &mut traces);
         self.traces = traces;
         let Some(talk) = self.talks.get_mut(&event.conn) else {
             return Ok(());

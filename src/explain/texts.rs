@@ -151,7 +151,7 @@ pub fn fill(text: &str, values: &[Value<'_>]) -> String {
             Piece::Plural { name, one, many } => (name, Some((one, many))),
         };
         let value = values.iter().find(|(known, _)| *known == name);
-        let value = value.map(|(_, value)| value.to_string());
+        let value = value.map(|(_, value)| cut(value.to_string()));
         // Writing to a string does not fail.
         let _ = match (value, words) {
             (Some(value), None) => write!(out, "{}", Escaped(&value)),
@@ -165,6 +165,17 @@ pub fn fill(text: &str, values: &[Value<'_>]) -> String {
         };
     }
     out
+}
+
+/// Characters of a value that are shown; there is no text that needs more.
+const LONGEST: usize = 600;
+
+fn cut(mut value: String) -> String {
+    if let Some((at, _)) = value.char_indices().nth(LONGEST) {
+        value.truncate(at);
+        value.push('…');
+    }
+    value
 }
 
 /// The names of a text's placeholders, in order, each once.

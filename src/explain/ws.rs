@@ -300,8 +300,8 @@ pub(super) fn close(ask: &Ask<'_>, close: &Close, told: &mut Explanation) {
         }
     }
     told.tell(ask, "end.why", &[("why", &close.why)]);
-    if let Some((_, _, first)) = ask.talk.told.front() {
-        let lasted = Span(ask.event.time.since(*first));
+    if let Some(first) = ask.talk.first {
+        let lasted = Span(ask.event.time.since(first));
         told.tell(ask, "end.lasted", &[("time", &lasted)]);
     }
 }

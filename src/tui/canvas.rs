@@ -161,11 +161,6 @@ pub fn span(nanos: i64) -> String {
     format!("{sign}{text}")
 }
 
-/// A number with its noun: `1 message`, `2 messages`.
-pub fn count(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

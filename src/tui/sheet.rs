@@ -1,11 +1,13 @@
 //! What the bytes of an event look like, row by row; a row is made when it is seen.
 
-use super::canvas::{count, size, wrap};
+use super::canvas::{size, wrap};
 use super::compare::json;
 use super::wire::{self, Area};
 use std::fmt::Write as _;
 use std::ops::Range;
 use wscope::engine::Replay;
+use wscope::explain::Lang;
+use wscope::explain::texts::{Value, tr};
 use wscope::field;
 use wscope::model::{EventKind, Kind, Loan, Space, Ws};
 use wscope::sink::Escaped;
@@ -71,6 +73,7 @@ impl View {
 /// Sections under titles, as rows of some width.
 pub struct Sheet<'a> {
     replay: &'a Replay,
+    lang: Lang,
     /// Bytes in a row.
     across: usize,
     unmasked: Vec<u8>,
@@ -99,10 +102,11 @@ enum Body {
 }
 
 impl<'a> Sheet<'a> {
-    pub fn new(replay: &'a Replay, width: usize, view: View) -> Self {
+    pub fn new(replay: &'a Replay, width: usize, view: View, lang: Lang) -> Self {
         let across = if width >= columns(16) { 16 } else { 8 };
         let mut sheet = Self {
             replay,
+            lang,
             across,
             unmasked: Vec::new(),
             sections: Vec::new(),
@@ -118,38 +122,42 @@ impl<'a> Sheet<'a> {
         if view == View::Unmasked {
             sheet.unmasked = wire::unmasked(replay);
             let inflates = matches!(replay.event.kind, EventKind::Ws(Ws::Message(message)) if message.compressed);
-            let how = if inflates { ", still deflated" } else { "" };
-            sheet.push(
-                format!("unmasked, {}{how}", size(sheet.unmasked.len() as u64)),
-                Body::Unmasked,
-            );
+            let how = match inflates {
+                true => "unmasked, {size}, still deflated",
+                false => "unmasked, {size}",
+            };
+            let size = size(sheet.unmasked.len() as u64);
+            sheet.push(tr(lang, how, &[("size", &size)]), Body::Unmasked);
         }
         if !replay.payload.is_empty() && (all || view == View::Payload) {
             let inflated = matches!(replay.event.kind, EventKind::Ws(Ws::Message(message)) if message.compressed);
-            let how = if inflated { ", inflated" } else { "" };
-            sheet.push(
-                format!("payload, {}{how}", size(replay.payload.len() as u64)),
-                Body::Payload,
-            );
+            let how = match inflated {
+                true => "payload, {size}, inflated",
+                false => "payload, {size}",
+            };
+            let size = size(replay.payload.len() as u64);
+            sheet.push(tr(lang, how, &[("size", &size)]), Body::Payload);
         }
         if all || view == View::Wire {
             sheet.wire();
         }
         if let (Some(packet), true) = (&replay.packet, replay.pieces.is_empty() && all) {
-            let title = format!(
-                "packet {}, {} captured",
-                replay.event.packet,
-                size(packet.data.len() as u64)
+            let size = size(packet.data.len() as u64);
+            let title = tr(
+                lang,
+                "packet {packet}, {size} captured",
+                &[("packet", &replay.event.packet), ("size", &size)],
             );
             sheet.push(title, Body::Packet);
         }
         if sheet.sections.is_empty() {
             sheet.push(
                 match view {
-                    View::All => "no bytes belong to this event".into(),
-                    _ => format!(
-                        "nothing to show here as {}: v changes the view",
-                        view.word()
+                    View::All => tr(lang, "no bytes belong to this event", &[]),
+                    _ => tr(
+                        lang,
+                        "nothing to show here as {view}: v changes the view",
+                        &[("view", &tr(lang, view.word(), &[]))],
                     ),
                 },
                 Body::Text(Vec::new()),
@@ -301,17 +309,19 @@ impl<'a> Sheet<'a> {
             .rev()
             .find(|&at| text.is_char_boundary(at))
             .unwrap_or(0);
-        let more = if end < text.len() {
-            format!(", the first {}", size(end as u64))
-        } else {
-            String::new()
+        let first = size(end as u64);
+        let how = match end < text.len() {
+            true => "{name}, {n} {n|character|characters}, the first {size}",
+            false => "{name}, {n} {n|character|characters}",
         };
         let lines = text[..end]
             .lines()
             .flat_map(|line| wrap(&Escaped(line).to_string(), width))
             .collect();
-        let chars = count(text.chars().count() as u64, "character");
-        self.push(format!("{name}, {chars}{more}"), Body::Text(lines));
+        let chars = text.chars().count();
+        let name = tr(self.lang, name, &[]);
+        let values: [Value<'_>; 3] = [("name", &name), ("n", &chars), ("size", &first)];
+        self.push(tr(self.lang, how, &values), Body::Text(lines));
     }
 
     /// JSON, one value a line.
@@ -334,8 +344,8 @@ impl<'a> Sheet<'a> {
         let body = span.start + self.header();
         let mut at = span.start;
         let decrypted = match span.space {
-            Space::Tcp => "",
-            Space::Tls(_) => " decrypted",
+            Space::Tcp => "packet {packet}, {size} at {at}{what}",
+            Space::Tls(_) => "packet {packet}, {size} decrypted at {at}{what}",
         };
         for (number, piece) in replay.pieces.iter().enumerate() {
             self.hole(at, piece.at);
@@ -344,10 +354,15 @@ impl<'a> Sheet<'a> {
             for (from, to) in [(piece.at, cut), (cut, end)] {
                 if from < to {
                     let what = self.part(from < body);
-                    let title = format!(
-                        "packet {}, {}{decrypted} at {from}{what}",
-                        piece.packet,
-                        size(to - from)
+                    let title = tr(
+                        self.lang,
+                        decrypted,
+                        &[
+                            ("packet", &piece.packet),
+                            ("size", &size(to - from)),
+                            ("at", &from),
+                            ("what", &tr(self.lang, what, &[])),
+                        ],
                     );
                     let range = (from - piece.at) as usize..(to - piece.at) as usize;
                     self.push(title, Body::Piece(number, range));
@@ -360,9 +375,10 @@ impl<'a> Sheet<'a> {
         }
         for (number, piece) in replay.sealed.iter().enumerate() {
             let len = size(piece.bytes.len() as u64);
-            let title = format!(
-                "packet {}, {len} at {}: TLS records, encrypted",
-                piece.packet, piece.at
+            let title = tr(
+                self.lang,
+                "packet {packet}, {size} at {at}: TLS records, encrypted",
+                &[("packet", &piece.packet), ("size", &len), ("at", &piece.at)],
             );
             self.push(title, Body::Sealed(number));
         }
@@ -370,7 +386,11 @@ impl<'a> Sheet<'a> {
 
     fn hole(&mut self, from: u64, to: u64) {
         if from < to {
-            let title = format!("NOT CAPTURED, {} at {from}", size(to - from));
+            let title = tr(
+                self.lang,
+                "NOT CAPTURED, {size} at {at}",
+                &[("size", &size(to - from)), ("at", &from)],
+            );
             self.push(title, Body::Hole(from, to - from));
         }
     }

@@ -42,7 +42,7 @@ impl State {
 /// The byte under the cursor.
 pub fn under_cursor(app: &App, width: usize) -> Option<(Area, u64)> {
     let replay = app.bytes.replay()?;
-    let sheet = Sheet::new(replay, width, app.bytes.view);
+    let sheet = Sheet::new(replay, width, app.bytes.view, app.lang);
     let (row, column) = app.bytes.cursor;
     match sheet.row(row.min(sheet.height().saturating_sub(1))) {
         Row::Bytes {
@@ -57,7 +57,7 @@ pub fn step(app: &mut App, width: usize, rows: isize, bytes: isize) {
     let Some(replay) = app.bytes.replay() else {
         return;
     };
-    let sheet = Sheet::new(replay, width, app.bytes.view);
+    let sheet = Sheet::new(replay, width, app.bytes.view, app.lang);
     let last = sheet.height().saturating_sub(1);
     let length = |row: usize| match sheet.row(row) {
         Row::Bytes { len, .. } => len,
@@ -94,7 +94,14 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         || app.tr("bytes", &[]),
         |event| app.tr("bytes {id}", &[("id", &event.id)]),
     );
-    let inside = heading(buf, area, &name, app.bytes.view.word(), app.theme, focused);
+    let inside = heading(
+        buf,
+        area,
+        &name,
+        &app.tr(app.bytes.view.word(), &[]),
+        app.theme,
+        focused,
+    );
     let say = |text: &str, buf: &mut Buffer| {
         let lines = crate::tui::canvas::wrap(text, usize::from(inside.width).saturating_sub(2));
         for (line, y) in lines.iter().zip(inside.y..inside.bottom()) {
@@ -113,7 +120,7 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         Some(Err(error)) => say(&Escaped(error).to_string(), buf),
         Some(Ok(replay)) => {
             let width = inside.width.into();
-            let sheet = Sheet::new(replay, width, app.bytes.view);
+            let sheet = Sheet::new(replay, width, app.bytes.view, app.lang);
             let linked = detail::linked(app, width);
             let cursor = focused.then(|| under_cursor(app, width)).flatten();
             for (at, y) in (app.bytes.top..sheet.height()).zip(inside.y..inside.bottom()) {
@@ -197,7 +204,7 @@ fn row(
 /// How many rows it takes to show all.
 pub fn height(app: &App, width: usize) -> usize {
     match &app.bytes.answer {
-        Some(Ok(replay)) => Sheet::new(replay, width, app.bytes.view).height(),
+        Some(Ok(replay)) => Sheet::new(replay, width, app.bytes.view, app.lang).height(),
         _ => 0,
     }
 }

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::decode::anatomy;
 use wscope::field::{self, Value};
-use wscope::model::{Event, EventId, EventKind, Loan, PacketNo, Trust};
+use wscope::model::{Dir, Event, EventId, EventKind, Loan, PacketNo, Trust};
 use wscope::sink::{Escaped, Track};
 
 /// Characters of a value that are shown.
@@ -178,8 +178,11 @@ pub fn nodes(app: &App) -> Vec<Node> {
     };
     let mut nodes = common(app, &event);
     if let Some(note) = app.notes.marks.get(&event.id) {
-        let note = if note.is_empty() { "marked" } else { note };
-        nodes.push(Node::new("note", escape(note)));
+        let note = match note.is_empty() {
+            true => app.tr("marked", &[]),
+            false => escape(note),
+        };
+        nodes.push(Node::new(app.tr("note", &[]), note));
     }
     let replay = app.bytes.replay();
     let loan = replay.map_or(Loan::default(), |replay| Loan {
@@ -198,11 +201,14 @@ pub fn nodes(app: &App) -> Vec<Node> {
     });
     if let Some(replay) = replay {
         for head in wire::frames(replay) {
-            frame(&mut nodes, &head);
+            frame(app, &mut nodes, &head);
         }
         if !replay.payload.is_empty() {
             let len = replay.payload.len() as u64;
-            nodes.push(Node::new("payload", format!("{len} bytes")).at(Area::Payload, 0..len));
+            nodes.push(
+                Node::new(app.tr("payload", &[]), app.tr("{n} bytes", &[("n", &len)]))
+                    .at(Area::Payload, 0..len),
+            );
         }
         if let Some(packet) = &replay.packet {
             nodes.extend(
@@ -215,10 +221,17 @@ pub fn nodes(app: &App) -> Vec<Node> {
     nodes
 }
 
+fn direction(dir: Dir) -> &'static str {
+    match dir {
+        Dir::C2s => "client → server",
+        Dir::S2c => "server → client",
+    }
+}
+
 /// A name without what only Wireshark needs to tell it from others: names stand in a narrow column.
 fn short(name: &str) -> String {
     let name = name.replace(".options.", ".");
-    let ends = ["_value", "_val", ".shift", "_raw"];
+    let ends = ["_size_value", "_val", ".shift", "_raw", "_pointer"];
     let end = ends.iter().find_map(|end| name.strip_suffix(end));
     end.map_or(name.clone(), str::to_owned)
 }
@@ -228,24 +241,28 @@ fn first_of(packet: PacketNo) -> EventId {
 }
 
 /// The fields of a frame, each with its bytes.
-fn frame(nodes: &mut Vec<Node>, head: &Head) {
+fn frame(app: &App, nodes: &mut Vec<Node>, head: &Head) {
     let at = head.at;
     let first = head.first;
     let mut put = |name: &str, value: String, range| {
-        nodes.push(Node::new(name, value).at(Area::Wire, range));
+        nodes.push(Node::new(app.tr(name, &[]), value).at(Area::Wire, range));
     };
     let header = at..at + head.header();
     put(
         "frame",
-        format!(
-            "{} at {at}, {} + {} bytes",
-            head.opcode(),
-            head.header(),
-            head.length
+        app.tr(
+            "{opcode} at {at}, {header} + {n} bytes",
+            &[
+                ("opcode", &head.opcode()),
+                ("at", &at),
+                ("header", &head.header()),
+                ("n", &head.length),
+            ],
         ),
         at..head.payload().end,
     );
-    put("header", format!("{} bytes", head.header()), header);
+    let text = app.tr("{n} bytes", &[("n", &head.header())]);
+    put("header", text, header);
     let bit = |mask: u8| if first & mask != 0 { '1' } else { '0' };
     put("FIN", format!("{}... ....", bit(0x80)), at..at + 1);
     put(
@@ -277,12 +294,12 @@ fn frame(nodes: &mut Vec<Node>, head: &Head) {
         );
     }
     if head.length > 0 {
-        let how = if head.masked { "masked" } else { "not masked" };
-        put(
-            "on the wire",
-            format!("{} bytes, {how}", head.length),
-            head.payload(),
-        );
+        let how = match head.masked {
+            true => "{n} bytes, masked",
+            false => "{n} bytes, not masked",
+        };
+        let text = app.tr(how, &[("n", &head.length)]);
+        put("on the wire", text, head.payload());
     }
 }
 
@@ -292,7 +309,9 @@ fn is_message(event: &Event) -> bool {
 
 fn common(app: &App, event: &Event) -> Vec<Node> {
     let mut nodes = Vec::new();
-    let mut put = |name: &str, value: String, link| nodes.push(Node::new(name, value).to(link));
+    let mut put = |name: &str, value: String, link| {
+        nodes.push(Node::new(app.tr(name, &[]), value).to(link));
+    };
     let start = app.start.unwrap_or(event.time);
     put(
         "time",
@@ -305,19 +324,22 @@ fn common(app: &App, event: &Event) -> Vec<Node> {
         None,
     );
     let packet = match event.id.at.is_end() {
-        true => "the end of the capture".into(),
+        true => app.tr("the end of the capture", &[]),
         false => event.packet.to_string(),
     };
     match event.first == event.packet {
         true => put("packet", packet, None),
         false => put(
             "packet",
-            format!("{packet}, begins in {}", event.first),
+            app.tr(
+                "{packet}, begins in {first}",
+                &[("packet", &packet), ("first", &event.first)],
+            ),
             Some(first_of(event.first)),
         ),
     }
     if let Some(dir) = event.dir {
-        put("direction", dir.to_string(), None);
+        put("direction", app.tr(direction(dir), &[]), None);
     }
     if let Some(Track { flow, .. }) = app.track() {
         put("client", flow.client.to_string(), None);
@@ -331,7 +353,8 @@ fn common(app: &App, event: &Event) -> Vec<Node> {
         put(what, about.to_string(), Some(about));
     }
     if event.trust == Trust::Inferred {
-        put("trust", "inferred: not all was captured".into(), None);
+        let text = app.tr("inferred: not all was captured", &[]);
+        put("trust", text, None);
     }
     nodes
 }
