@@ -267,7 +267,6 @@ mod tests {
             ip_id: None,
             cut: 0,
             payload_at: None,
-            sized: true,
         };
         machine.segment(dir, &segment, Some(seq));
         machine.states
