@@ -11,8 +11,8 @@ pub use registry::{Datum, FIELDS, Field, Type, View, find, nearest};
 
 use crate::model::{
     Ack, Close, CloseCode, Delivered, Dir, Event, EventKind, Finding, Frame, Header, Http, Insight,
-    InsightKind, Kind, Loan, Message, Note, Open, PacketNo, Refused, Remark, Rest, Syn, Tcp, Tls,
-    TlsCounts, Ws,
+    InsightKind, Kind, Loan, Message, Note, Offload, Open, PacketNo, Refused, Remark, Rest, Syn,
+    Tcp, Tls, TlsCounts, Ws,
 };
 use std::ops::Range;
 
@@ -295,6 +295,15 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
                 f("syn_to_syn_ack_ns", Value::Number(answered));
                 f("tap", Value::Text(tap.word()));
             }
+            let unfilled = match open.unfilled {
+                [false, false] => None,
+                [true, false] => Some("client"),
+                [false, true] => Some("server"),
+                [true, true] => Some("both"),
+            };
+            if let Some(who) = unfilled {
+                f("checksum_offload", Value::Text(who));
+            }
         }
         Tcp::Close(close) => {
             f("end", Value::Text(if close.reset { "rst" } else { "fin" }));
@@ -313,6 +322,7 @@ fn visit_tcp(event: &Event, tcp: &Tcp, f: &mut impl FnMut(&'static str, Value<'_
                 Note::Ack(ack) => visit_ack(event, ack, f),
                 Note::Delivered(delivered) => visit_delivered(event, delivered, f),
                 Note::Remark(remark) => visit_remark(event, remark, f),
+                Note::Offload(offload) => visit_offload(event, offload, f),
                 Note::Protocol(name) => f("protocol", Value::Text(name)),
                 Note::Open(rest) => visit_rest(rest, f),
                 _ => {
@@ -337,8 +347,24 @@ fn visit_ack(event: &Event, ack: &Ack, f: &mut impl FnMut(&'static str, Value<'_
         f("window", Value::Number(window.into()));
     }
     if let Some(bytes) = ack.in_flight {
-        f("bytes_in_flight", Value::Number(bytes.into()));
+        f("bytes_in_flight", Value::Number(bytes.get().into()));
     }
+    if let Some(bytes) = ack.pushed {
+        f("push_bytes_sent", Value::Number(bytes.get().into()));
+    }
+}
+
+fn visit_offload(event: &Event, offload: &Offload, f: &mut impl FnMut(&'static str, Value<'_>)) {
+    f("offset", Value::Number(event.span.start));
+    f("length", Value::Number(offload.bytes.into()));
+    if let Some(mss) = offload.mss {
+        f("mss", Value::Number(mss.into()));
+    }
+    if let Some(packets) = offload.packets() {
+        f("packets_at_least", Value::Number(packets.into()));
+    }
+    f("ip_length", Value::Bool(!offload.no_length));
+    f("by", Value::Text(offload.by.word()));
 }
 
 fn visit_rest(rest: &Rest, f: &mut impl FnMut(&'static str, Value<'_>)) {
@@ -378,6 +404,9 @@ fn visit_remark(event: &Event, remark: &Remark, f: &mut impl FnMut(&'static str,
     let wireshark: Vec<_> = remark.wireshark.words().collect();
     f("wireshark", Value::Words(&wireshark));
     f("reason", Value::Text(remark.why.text()));
+    if let Some(lost) = remark.lost() {
+        f("lost", Value::Text(lost.word()));
+    }
     f("offset", Value::Number(event.span.start));
     f("length", Value::Number(event.span.len));
     if remark.duplicate > 0 {
@@ -399,6 +428,9 @@ fn visit_remark(event: &Event, remark: &Remark, f: &mut impl FnMut(&'static str,
     }
     if let Some(bytes) = remark.in_flight {
         f("bytes_in_flight", Value::Number(bytes.get().into()));
+    }
+    if let Some(bytes) = remark.pushed {
+        f("push_bytes_sent", Value::Number(bytes.get().into()));
     }
 }
 

@@ -64,6 +64,7 @@ impl Talk {
             keys: &wscope::model::Keys::default(),
             space: wscope::model::Space::Tcp,
             carrier: None,
+            carried: Default::default(),
             limits: &limits,
             want: Want::default(),
             counters: &mut self.counters,

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
-use wscope::engine::{Engine, replay};
+use wscope::engine::{Engine, replay, run_each};
 use wscope::forge::connection;
 use wscope::model::{
-    Anomaly, Config, ConnId, Dir, Event, EventKind, Flow, Http, InsideState, Keys, Limits, Link,
-    Loan, Packet, Piece, Sink, Space, Timestamp, Tls, Want, What, Ws,
+    Anomaly, Config, ConnId, Delivered, Dir, Event, EventId, EventKind, Flow, Http, InsideState,
+    Keys, Limits, Link, Loan, Note, Packet, Piece, Sink, Space, Span, Tcp, Timestamp, Tls, Want,
+    What, Ws,
 };
 use wscope::sink::{Jsonl, Text};
 use wscope::source::Capture;
@@ -486,4 +487,118 @@ fn the_bytes_of_an_inner_event_are_found_again() {
         [23, 3, 3],
         "and the record as it was captured"
     );
+}
+
+/// One direction of a connection.
+type Half = (ConnId, Dir);
+
+/// Offset, length, packet.
+type Brought = (u64, u64, u64);
+
+/// Offset and length of what was decrypted; offset and end of its record.
+type Opened = (u64, u64, u64, u64);
+
+/// What the times of inner messages are held against: which packet brought which bytes, which bytes
+/// carry which, and what was said of the messages.
+#[derive(Default)]
+struct Times {
+    outer: BTreeMap<Half, Vec<Brought>>,
+    inner: BTreeMap<Half, Vec<Opened>>,
+    messages: BTreeMap<EventId, (ConnId, Dir, Span)>,
+    delivered: Vec<(EventId, Delivered)>,
+}
+
+impl Sink for Times {
+    fn want(&self) -> Want {
+        Want {
+            acks: true,
+            joined: true,
+            stream: true,
+            ..Want::default()
+        }
+    }
+
+    fn event(&mut self, event: &Event, _: &Flow, _: Loan<'_>) -> io::Result<()> {
+        if let EventKind::Tcp(Tcp::Note(Note::Delivered(it))) = &event.kind {
+            self.delivered.push((event.about.unwrap(), *it));
+        }
+        if let (EventKind::Ws(Ws::Message(_)), Some(dir)) = (&event.kind, event.dir) {
+            let message = (event.conn, dir, event.span);
+            self.messages.insert(event.id, message);
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        let (key, len) = ((piece.conn, piece.dir), piece.bytes.len() as u64);
+        match piece.carrier {
+            None => {
+                let outer = self.outer.entry(key).or_default();
+                outer.push((piece.at, len, piece.packet.get()));
+            }
+            Some(record) if piece.space == Space::Tcp.inside() => {
+                let inner = self.inner.entry(key).or_default();
+                inner.push((piece.at, len, record.start, record.end()));
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn the_times_of_a_message_are_those_of_the_records_that_carry_it() {
+    let mut checked = 0;
+    let mut several = 0;
+    for name in [
+        "tls13",
+        "tls12",
+        "tls-browser",
+        "tls-lossy",
+        "tls-tunnel",
+        "tls10-and-11",
+    ] {
+        let name = format!("{name}.pcapng");
+        let mut capture = Capture::open([path(&name)]).unwrap();
+        let keys = Keys::default();
+        capture.set_keys(keys.clone());
+        let mut times = Times::default();
+        let config = Config {
+            keys,
+            ..Config::default()
+        };
+        let mut stamps = BTreeMap::new();
+        let each = |packet: &Packet<'_>, _| {
+            stamps.insert(packet.no.get(), packet.time);
+            Ok(())
+        };
+        run_each(&mut capture, config, &mut times, None, |_, _| true, each).unwrap();
+        for (id, delivered) in &times.delivered {
+            let (conn, dir, span) = times.messages[id];
+            if span.space != Space::Tcp.inside() {
+                continue;
+            }
+            let inner = &times.inner[&(conn, dir)];
+            let record = |at: u64| {
+                let holds = |it: &&(u64, u64, u64, u64)| it.0 <= at && at < it.0 + it.1;
+                *inner.iter().find(holds).unwrap()
+            };
+            let outer = &times.outer[&(conn, dir)];
+            let packet = |at: u64| {
+                let holds = |it: &&(u64, u64, u64)| it.0 <= at && at < it.0 + it.1;
+                outer.iter().find(holds).map(|it| it.2)
+            };
+            let (first, last) = (record(span.start), record(span.end() - 1));
+            // A byte that the capture lost has no packet.
+            let (Some(sent), Some(seen)) = (packet(first.2), packet(last.3 - 1)) else {
+                continue;
+            };
+            assert_eq!(delivered.packet.get(), seen, "{name} {id}");
+            assert_eq!(delivered.seen, stamps[&seen], "{name} {id}");
+            assert_eq!(delivered.sent, stamps[&sent], "{name} {id}");
+            checked += 1;
+            several += usize::from(first.2 != last.2);
+        }
+    }
+    assert!(checked > 500 && several > 20, "{checked} {several}");
 }

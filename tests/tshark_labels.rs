@@ -128,6 +128,8 @@ struct Numbers {
     acks: BTreeMap<u64, (u64, i64)>,
     windows: BTreeMap<u64, u64>,
     in_flight: BTreeMap<u64, u64>,
+    /// Bytes since the last PSH.
+    pushed: BTreeMap<u64, u64>,
     /// RTO in microseconds.
     resent: BTreeMap<u64, i64>,
     /// Connections that are open to the end.
@@ -156,12 +158,18 @@ impl Sink for Numbers {
                     self.windows.insert(packet, window.into());
                 }
                 if let Some(bytes) = ack.in_flight {
-                    self.in_flight.insert(packet, bytes.into());
+                    self.in_flight.insert(packet, bytes.get().into());
+                }
+                if let Some(bytes) = ack.pushed {
+                    self.pushed.insert(packet, bytes.get().into());
                 }
             }
             EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => {
                 if let Some(bytes) = remark.in_flight {
                     self.in_flight.insert(packet, bytes.get().into());
+                }
+                if let Some(bytes) = remark.pushed {
+                    self.pushed.insert(packet, bytes.get().into());
                 }
                 if let Some(micros) = remark.rto {
                     self.resent.insert(packet, micros.get().into());
@@ -193,7 +201,7 @@ fn the_same_times_and_sizes() {
         return;
     };
     let mut wrong = Vec::new();
-    let mut compared = [0; 6];
+    let mut compared = [0; 7];
     let mut open = 0;
     for path in captures() {
         let mut ours = Numbers::default();
@@ -201,7 +209,18 @@ fn the_same_times_and_sizes() {
         run(&mut capture, Limits::default(), &mut ours, |_, _| true).unwrap();
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         for row in numbers(&path) {
-            let [packet, conn, acks, rtt, window, bytes, first, complete, rto] = row;
+            let [
+                packet,
+                conn,
+                acks,
+                rtt,
+                window,
+                bytes,
+                first,
+                complete,
+                rto,
+                pushed,
+            ] = row;
             let packet = packet.unwrap() as u64;
             let Some(conn) = conn.map(|conn| conn as u32) else {
                 continue;
@@ -243,6 +262,10 @@ fn the_same_times_and_sizes() {
                 let same = ours == theirs as u64;
                 hold(4, same, &format!("completeness {theirs}, wscope {ours}"));
             }
+            if let Some(&ours) = ours.pushed.get(&packet) {
+                let same = pushed == Some(ours as f64);
+                hold(6, same, &format!("since PSH {pushed:?}, wscope {ours}"));
+            }
             if let Some(&ours) = ours.resent.get(&packet) {
                 let same = rto.map(|rto| nanos(rto) / 1000) == Some(ours);
                 hold(5, same, &format!("RTO {rto:?}, wscope {ours}"));
@@ -258,12 +281,12 @@ fn the_same_times_and_sizes() {
         wrong.join("\n")
     );
     assert!(open > 0, "{open} connections that are open to the end");
-    let least = [1000, 1000, 100, 1000, 1000, 10];
+    let least = [1000, 1000, 100, 1000, 1000, 10, 1000];
     let enough = compared.iter().zip(least).all(|(&n, least)| n > least);
     assert!(enough, "{compared:?}");
 }
 
-fn numbers(path: &Path) -> Vec<[Option<f64>; 9]> {
+fn numbers(path: &Path) -> Vec<[Option<f64>; 10]> {
     let fields = [
         "frame.number",
         "tcp.stream",
@@ -274,6 +297,7 @@ fn numbers(path: &Path) -> Vec<[Option<f64>; 9]> {
         "tcp.analysis.initial_rtt",
         "tcp.completeness",
         "tcp.analysis.rto",
+        "tcp.analysis.push_bytes_sent",
     ];
     let output = Command::new("tshark")
         .args(["-2", "-T", "fields"])

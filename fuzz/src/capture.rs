@@ -30,6 +30,7 @@ const LIMITS: Limits = Limits {
     connections: 64,
     early_bytes: 4096,
     early_pieces: 64,
+    recent_segments: 16,
     tail_bytes: 8192,
     head_bytes: 4096,
     message_bytes: 8192,

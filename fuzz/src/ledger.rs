@@ -46,6 +46,7 @@ const LIMITS: Limits = Limits {
     connections: 64,
     early_bytes: 512,
     early_pieces: 12,
+    recent_segments: 4,
     tail_bytes: 0,
     head_bytes: 0,
     message_bytes: 0,

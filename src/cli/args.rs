@@ -168,6 +168,10 @@ pub struct LimitArgs {
     #[arg(long, value_name = "COUNT")]
     pub max_early_pieces: Option<usize>,
 
+    /// Segments remembered for comparison, per connection and direction (64).
+    #[arg(long, value_name = "COUNT")]
+    pub max_recent: Option<usize>,
+
     /// Bytes that wait to be understood, per connection and direction (262144).
     #[arg(long, value_name = "BYTES")]
     pub max_waiting: Option<usize>,
@@ -225,6 +229,7 @@ impl Captures {
             max_connections,
             max_early,
             max_early_pieces,
+            max_recent,
             max_waiting,
             max_head,
             max_message,
@@ -233,6 +238,7 @@ impl Captures {
             connections: max_connections.unwrap_or(usual.connections).max(1),
             early_bytes: max_early.unwrap_or(usual.early_bytes),
             early_pieces: max_early_pieces.unwrap_or(usual.early_pieces),
+            recent_segments: max_recent.unwrap_or(usual.recent_segments),
             tail_bytes: max_waiting.unwrap_or(usual.tail_bytes),
             head_bytes: max_head.unwrap_or(usual.head_bytes),
             message_bytes: max_message.unwrap_or(usual.message_bytes),

@@ -43,9 +43,5 @@ fn explain(out: &mut impl std::io::Write, rule: &Rule) -> std::io::Result<()> {
     writeln!(out, "  whose duty   {}", rule.by.words())?;
     writeln!(out, "  needs        {}", needs.join(", "))?;
     writeln!(out, "  why          {}", rule.why)?;
-    writeln!(out, "  usual cause  {}", rule.cause)?;
-    match rule.not_judged() {
-        Some(why) => writeln!(out, "  not judged   {why}"),
-        None => Ok(()),
-    }
+    writeln!(out, "  usual cause  {}", rule.cause)
 }

@@ -96,6 +96,7 @@ impl Fragments {
                         number: pile.number.unwrap_or(piece.number),
                         ttl: 0,
                         id: None,
+                        sized: true,
                     };
                     Added::Whole(carried, pile.bytes)
                 }

@@ -33,6 +33,7 @@ pub(super) fn v4(bytes: &[u8], cut: u32) -> Result<Inner<'_>, Next<'_>> {
         number: header.protocol().0,
         ttl: header.ttl(),
         id: Some(header.identification()),
+        sized: declared.is_some(),
     };
     if !header.is_fragmenting_payload() {
         return Ok(Inner {
@@ -127,6 +128,7 @@ pub(super) fn v6(bytes: &[u8], cut: u32) -> Result<Inner<'_>, Next<'_>> {
             number,
             ttl: header.hop_limit(),
             id: None,
+            sized: declared.is_some(),
         },
         bytes: rest,
         cut,

@@ -252,6 +252,8 @@ struct Carried {
     ttl: u8,
     /// Its identification; none in IPv6, and where it came in fragments.
     id: Option<u16>,
+    /// It says how long it is.
+    sized: bool,
 }
 
 impl Carried {

@@ -11,7 +11,9 @@ pub(super) fn segment<'a>(inner: &Inner<'a>, base: Option<usize>) -> Decoded<'a>
     match TcpHeaderSlice::from_slice(inner.bytes) {
         Ok(header) => {
             let payload = inner.bytes.get(header.slice().len()..).unwrap_or_default();
-            Decoded::Tcp(read(inner.carried, header, payload, inner.cut, base))
+            let head = header.slice();
+            let segment = read(inner.carried, header, payload, inner.cut, base);
+            Decoded::Tcp(Segment { head, ..segment })
         }
         Err(HeaderSliceError::Content(_)) => {
             Decoded::Other(Proto::Malformed("a TCP header of less than 20 bytes"))
@@ -67,11 +69,13 @@ fn read<'a>(
         window: header.window_size(),
         options: options(header.options()),
         header: header.slice().len() as u8,
+        head: &[],
         ttl: carried.ttl,
         ip_id: carried.id,
         payload,
         cut,
         payload_at: base.map(|base| payload.as_ptr().addr().wrapping_sub(base) as u32),
+        sized: carried.sized,
     }
 }
 

@@ -246,7 +246,7 @@ impl Engine {
     fn forget(&mut self, now: Timestamp) {
         while let Some(&(ended, key, id)) = self.ended.front()
             && (now.since(ended) > self.config.limits.linger_nanos
-                || self.ended.len() > self.config.limits.connections)
+                || self.ended.len() > self.config.limits.connections.div_ceil(LINGERING))
         {
             self.ended.pop_front();
             if self
@@ -426,6 +426,7 @@ impl Work<'_> {
             keys: &self.config.keys,
             space: Space::Tcp,
             carrier: None,
+            carried: Default::default(),
             want: self.want,
             counters: self.counters,
             sink: self.sink,
@@ -435,6 +436,9 @@ impl Work<'_> {
         }
     }
 }
+
+/// Of so many connections that may be remembered, one may be over: its last segments still come.
+const LINGERING: usize = 8;
 
 fn above(host: &mut Host) -> impl FnMut(Dir, Input<'_>, &mut Cx<'_>) {
     |dir, input, cx| host.feed(dir, input, cx)

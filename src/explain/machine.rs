@@ -261,6 +261,8 @@ mod tests {
             window: 100,
             options: Options::default(),
             header: 20,
+            head: &[],
+            sized: true,
             ttl: 64,
             ip_id: None,
             payload: &[],

@@ -4,7 +4,7 @@ use super::parts::{Block, Explanation};
 use super::story::Sent;
 use super::{Ask, Span, TcpState};
 use crate::model::{
-    Ack, Delivered, Dir, Handshake, Label, Note, Remark, Rest, Syn, TcpClose, TcpOpen,
+    Ack, Delivered, Dir, Handshake, Label, Note, Offload, Remark, Rest, Syn, TcpClose, TcpOpen,
 };
 
 pub(super) fn open(ask: &Ask<'_>, open: &TcpOpen, told: &mut Explanation) {
@@ -71,7 +71,21 @@ pub(super) fn note(ask: &Ask<'_>, note: &Note, told: &mut Explanation) {
             told.title(ask, "tcp.protocol", &[("name", name)]);
             told.tell(ask, "tcp.protocol.what", &[("name", name)]);
         }
+        Note::Offload(offload) => self::offload(ask, offload, told),
         Note::Open(rest) => still_open(ask, rest, told),
+    }
+}
+
+fn offload(ask: &Ask<'_>, offload: &Offload, told: &mut Explanation) {
+    told.title(ask, "tcp.offload", &[]);
+    told.tell(ask, "tcp.offload.what", &[("n", &offload.bytes)]);
+    told.tell(ask, &format!("offload.{:?}", offload.by), &[]);
+    if let (Some(mss), Some(packets)) = (offload.mss, offload.packets()) {
+        told.tell(
+            ask,
+            "tcp.offload.mss",
+            &[("mss", &mss), ("packets", &packets)],
+        );
     }
 }
 

@@ -95,7 +95,7 @@ fn is_usual(event: &Event) -> bool {
         }
         EventKind::Tcp(Tcp::Open(_) | Tcp::Close(_)) => false,
         EventKind::Tcp(Tcp::Note(note)) => match note {
-            Note::Delivered(_) | Note::Protocol(_) | Note::Open(_) => false,
+            Note::Delivered(_) | Note::Offload(_) | Note::Protocol(_) | Note::Open(_) => false,
             Note::Ack(ack) => !repeats(ack.kind),
             Note::Syn(_) | Note::SynAck(_) | Note::Fin | Note::Rst | Note::Remark(_) => true,
         },

@@ -1,8 +1,8 @@
 //! What a layer may know while it works, and the way its events take.
 
 use super::{
-    Anomaly, By, ConnId, Dir, Event, EventId, EventKind, Flow, Keys, Limits, Loan, MessageRef,
-    PacketNo, Piece, SessionId, Sink, Space, Span, Timestamp, Trust, Want, What, Ws,
+    Anomaly, By, Carried, ConnId, Dir, Event, EventId, EventKind, Flow, Keys, Limits, Loan,
+    MessageRef, PacketNo, Piece, SessionId, Sink, Space, Span, Timestamp, Trust, Want, What, Ws,
 };
 use std::borrow::Cow;
 use std::io;
@@ -32,6 +32,8 @@ pub struct Cx<'a> {
     pub space: Space,
     /// Where that is not TCP: the captured bytes that carry those at hand.
     pub carrier: Option<Span>,
+    /// The same of what came before, for each direction.
+    pub carried: [Carried; 2],
     /// Numbers that run on from packet to packet.
     pub counters: &'a mut Counters,
     /// Where events go.
@@ -52,8 +54,10 @@ pub struct Mark {
     pub event: EventId,
     /// Its direction.
     pub dir: Dir,
-    /// Its bytes, in the TCP stream.
+    /// Its bytes, in the TCP stream: where it lies in another one, those that carry it.
     pub span: Span,
+    /// They begin where it does; else later, where its beginning is not known any more.
+    pub whole: bool,
 }
 
 /// Numbers that run on from packet to packet.
@@ -150,16 +154,16 @@ impl Cx<'_> {
         if self.want.marks
             && let EventKind::Ws(Ws::Message(_)) = kind
             && let Some(dir) = place.dir
-            && let Some(span) = match space {
-                Space::Tcp => Some(span),
-                // What is acknowledged is the record that completed it.
-                Space::Tls(_) => self.carrier,
+            && let Some((span, whole)) = match space {
+                Space::Tcp => Some((span, true)),
+                Space::Tls(_) => dir.of(&self.carried).find(span),
             }
         {
             self.marks.push(Mark {
                 event: id,
                 dir,
                 span,
+                whole,
             });
         }
         let event = Event {

@@ -100,6 +100,8 @@ pub struct Remark {
     pub duplicate: u32,
     /// Bytes sent and not acknowledged, where the segment carries some.
     pub in_flight: Option<NonZeroU32>,
+    /// Payload bytes since the last PSH, this segment's among them, where what is in flight is known.
+    pub pushed: Option<NonZeroU32>,
     /// Microseconds since the oldest segment was sent that is not acknowledged, where it is sent again:
     /// Wireshark's RTO.
     pub rto: Option<NonZeroU32>,
@@ -119,9 +121,53 @@ impl Remark {
             wireshark: Wireshark::default(),
             duplicate: 0,
             in_flight: None,
+            pushed: None,
             rto: None,
             of: None,
             since: None,
+        }
+    }
+
+    /// Where the first copy of its bytes was lost; none where none was, as far as is known.
+    #[must_use]
+    pub fn lost(&self) -> Option<LostWhere> {
+        match (self.label, self.why) {
+            (Label::FilledLate, Why::Missed) => Some(LostWhere::ByCapture),
+            (Label::FilledLate, Why::GivenUp) => Some(LostWhere::Undecidable),
+            (Label::FilledLate, _) => Some(LostWhere::BeforeTap),
+            (Label::FastRetransmission, Why::AskedFor) => Some(LostWhere::BehindTap),
+            (Label::FastRetransmission, _) => Some(LostWhere::Undecidable),
+            (Label::Retransmission, Why::SameFlags) => None,
+            (Label::Retransmission | Label::TimeoutRetransmission, _) => {
+                Some(LostWhere::Undecidable)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where the first copy of bytes was lost that were sent again, as seen from the tap.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LostWhere {
+    /// Between their sender and the tap: it was never captured, and the receiver lacked them.
+    BeforeTap,
+    /// Between the tap and their receiver: it was captured, and the receiver asked for it.
+    BehindTap,
+    /// By whoever captured: the receiver had it.
+    ByCapture,
+    /// It was captured, and whether the receiver got it or its acknowledgement was lost, nothing tells.
+    Undecidable,
+}
+
+impl LostWhere {
+    /// The words for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BeforeTap => "before the tap",
+            Self::BehindTap => "behind the tap",
+            Self::ByCapture => "by the capture",
+            Self::Undecidable => "not decidable",
         }
     }
 }
@@ -236,8 +282,14 @@ pub enum Why {
     Soon,
     /// It came later than that.
     Late,
+    /// It came after the hole had been given up, and the receiver had acknowledged its bytes.
+    Missed,
+    /// It came after the hole had been given up.
+    GivenUp,
     /// The receiver had repeated its acknowledgement, or had SACK blocks above it.
     AskedFor,
+    /// The same; but when it asked last, nothing tells that the copy before could have come to it.
+    AskedBefore,
     /// Nothing came from the receiver, and a retransmission timeout had passed.
     Silence,
     /// The receiver had acknowledged all of it.
@@ -310,8 +362,15 @@ impl Why {
             Self::Late => {
                 "its bytes are new, and it came more than a round trip after the segment behind the hole: the first copy was lost before the capture"
             }
+            Self::Missed => {
+                "its bytes are new, and the receiver had acknowledged them: the capture missed their first copy"
+            }
+            Self::GivenUp => "its bytes are new, and had been given up by then",
             Self::AskedFor => {
                 "its bytes had been captured, and the receiver had asked for them by repeated or selective acknowledgements"
+            }
+            Self::AskedBefore => {
+                "its bytes had been captured, and the receiver had asked for them, though perhaps before the last copy could have come to it"
             }
             Self::Silence => {
                 "its bytes had been captured, and no acknowledgement came for a retransmission timeout"

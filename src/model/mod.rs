@@ -8,6 +8,7 @@
 
 #![deny(clippy::disallowed_methods)]
 
+mod carried;
 mod config;
 mod counts;
 mod cx;
@@ -30,6 +31,7 @@ mod time;
 mod tls;
 mod ws;
 
+pub use carried::Carried;
 pub use config::{Config, Protocol};
 pub use counts::Counts;
 pub use cx::{Counters, Cx, Mark, Place};
@@ -40,7 +42,7 @@ pub use http::{Header, Http, Request, Response, Version};
 pub use id::{ConnId, EventId, PacketNo, SessionId};
 pub use insight::{Answered, Beat, Cost, Delivery, Insight, InsightKind, Pairs, Unanswered, Way};
 pub use keys::{BadLine, By, ClientRandom, Keys, Secret, SecretKind};
-pub use labels::{Label, Remark, WIRESHARK, Why, Wireshark};
+pub use labels::{Label, LostWhere, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
 pub use packet::{Link, Packet, Wire};
 pub use segment::{Flags, Options, Segment};
@@ -48,7 +50,8 @@ pub use sink::{Loan, MessageRef, Piece, Sink, Want};
 pub use span::{Space, Span, Trust};
 pub use stream::{End, Input};
 pub use tcp::{
-    Ack, AckKind, Delivered, Handshake, How, Note, Rest, Syn, Tap, Tcp, TcpClose, TcpOpen,
+    Ack, AckKind, Delivered, Handshake, How, Note, Offload, Offloader, Rest, Syn, Tap, Tcp,
+    TcpClose, TcpOpen, Unfilled,
 };
 pub use time::{Clock, Timestamp};
 pub use tls::{Alert, Certificate, Hello, Inside, InsideState, Tls, TlsClose, TlsCounts};

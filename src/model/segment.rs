@@ -21,6 +21,8 @@ pub struct Segment<'a> {
     pub options: Options,
     /// Bytes of the TCP header, options among them.
     pub header: u8,
+    /// The TCP header as captured; empty where a part of it was cut off.
+    pub head: &'a [u8],
     /// Hops that the packet may still go (TTL, or hop limit); 0 where it came in fragments.
     pub ttl: u8,
     /// Identification of its IP packet; none in IPv6, and where it came in fragments.
@@ -31,6 +33,8 @@ pub struct Segment<'a> {
     pub cut: u32,
     /// Where `payload` begins in the packet; none where it was put together from IP fragments.
     pub payload_at: Option<u32>,
+    /// IP says how long the packet is; where it does not, a network card was to say it.
+    pub sized: bool,
 }
 
 impl Segment<'_> {

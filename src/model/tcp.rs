@@ -1,6 +1,7 @@
 //! What happens to a connection.
 
 use super::{Dir, Options, PacketNo, Remark, Timestamp};
+use std::num::NonZeroU32;
 
 /// Something that happened to the connection itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,14 +23,80 @@ pub struct TcpOpen {
     pub initial_rtt: Option<i64>,
     /// The part of it up to the SYN-ACK: the way from the tap to the server and back.
     pub answered: i64,
+    /// Whose first segment, client's and server's, has a checksum that its network card was to fill in:
+    /// it was captured on the host that sent it.
+    pub unfilled: [bool; 2],
 }
 
 impl TcpOpen {
     /// Where the tap probably was.
     #[must_use]
     pub fn tap(&self) -> Option<Tap> {
+        match self.unfilled {
+            [true, false] => return Some(Tap::NearClient),
+            [false, true] => return Some(Tap::NearServer),
+            // Neither tells anything, or both ends are on this host, whatever lies between them.
+            [false, false] | [true, true] => {}
+        }
         self.initial_rtt
             .map(|whole| Tap::of(self.answered, whole.saturating_sub(self.answered)))
+    }
+}
+
+/// Whether a segment's checksum was left for a network card to fill in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Unfilled {
+    /// It is right.
+    No,
+    /// It covers the addresses and the length only, as a host leaves it to its network card.
+    Yes,
+    /// It is something else.
+    Unclear,
+}
+
+/// A packet that was never on the wire as it was captured: a network card, or the driver of one, cut or
+/// joined it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Offload {
+    /// Payload bytes of the first such packet.
+    pub bytes: u32,
+    /// The largest segment that the receiver takes, where its SYN was captured.
+    pub mss: Option<u16>,
+    /// IP does not say how long it is.
+    pub no_length: bool,
+    /// Who did it.
+    pub by: Offloader,
+}
+
+impl Offload {
+    /// At least so many packets it was on the wire, where that is known.
+    #[must_use]
+    pub fn packets(&self) -> Option<u32> {
+        let mss = self.mss.filter(|&mss| mss > 0)?;
+        Some(self.bytes.div_ceil(mss.into())).filter(|&packets| packets > 1)
+    }
+}
+
+/// Whose network card it was.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Offloader {
+    /// The sender's, which was still to cut it.
+    Sender,
+    /// The receiver's, which had joined it.
+    Receiver,
+    /// It cannot be decided where the capture was taken.
+    Unclear,
+}
+
+impl Offloader {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Receiver => "receiver",
+            Self::Unclear => "not decidable",
+        }
     }
 }
 
@@ -172,6 +239,8 @@ pub enum Note {
     Ack(Ack),
     /// A message's last byte was acknowledged; only where acknowledgements are wanted.
     Delivered(Delivered),
+    /// The first packet of a direction that shows offload at work.
+    Offload(Offload),
     /// What the first bytes look like, where it is nothing that is decoded further.
     Protocol(&'static str),
     /// The connection is open, and the capture is over.
@@ -202,6 +271,7 @@ impl Note {
             Self::Delivered(it) if it.kind.is_none() => "unacknowledged",
             Self::Delivered(_) => "acknowledged",
             Self::Remark(remark) => remark.label.word(),
+            Self::Offload(_) => "offload",
             Self::Protocol(_) => "protocol",
             Self::Open(_) => "open",
         }
@@ -248,7 +318,7 @@ pub struct Ack {
     /// How much further it goes than the one before, bytes; SYN and FIN count as one.
     pub bytes: u32,
     /// How many segments it confirms.
-    pub segments: u32,
+    pub segments: u16,
     /// The packet that ends exactly where it does.
     pub of: Option<PacketNo>,
     /// Nanoseconds since that packet.
@@ -256,7 +326,9 @@ pub struct Ack {
     /// The window it offers, scaled; none where the scale is not known.
     pub window: Option<u32>,
     /// Bytes sent and not acknowledged, where the segment carries some.
-    pub in_flight: Option<u32>,
+    pub in_flight: Option<NonZeroU32>,
+    /// Payload bytes since the last PSH, the segment's among them, where what is in flight is known.
+    pub pushed: Option<NonZeroU32>,
 }
 
 /// Kinds of acknowledgement.

@@ -360,7 +360,7 @@ pub const RULES: &[Rule] = &[
         title: "A redirect, or a demand for credentials, is followed by the client",
         why: "Clients may follow, and browsers do not",
         cause: "A login that has expired, or a server that moved",
-        check: Check::Answer(|answer, _| {
+        check: Check::Next(|answer, _| {
             let more = ["location", "www-authenticate"]
                 .into_iter()
                 .find_map(|name| Some(format!(", {name} {}", show(answer.all(name).next()?))));

@@ -5,7 +5,7 @@ use super::judge::Table;
 use super::missing::{self, LOST, OTHER_LOST};
 use super::others::Others;
 use super::{Check, Needs, Note, Rule, Scene};
-use crate::model::{ConnId, Dir, EventKind, Finding, Flow, Place, Severity, Verdict};
+use crate::model::{ConnId, Dir, EventKind, Finding, Flow, Place, SessionId, Severity, Verdict};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A connection: its history, and what was said of it.
@@ -81,29 +81,7 @@ impl Case {
         at: Option<At>,
         said: &mut VecDeque<(Place, EventKind)>,
     ) {
-        let finding = Finding {
-            rule: rule.id,
-            number: rule.number,
-            severity: rule.severity,
-            verdict,
-            session: self.history.session,
-            side: dir,
-            section: rule.section,
-            text,
-            cause: rule.cause,
-            packets: at.map(|at| [at.first, at.packet]),
-        };
-        let place = match at {
-            Some(at) => Place {
-                about: Some(at.id),
-                ..Place::at(dir, at.span).from(at.first)
-            },
-            None => Place {
-                dir: Some(dir),
-                ..Place::default()
-            },
-        };
-        said.push_back((place, EventKind::Finding(Box::new(finding))));
+        said.push_back(finding(rule, dir, verdict, text, self.history.session, at));
     }
 
     /// Nothing more comes: asks what only the end can answer, and says what cannot be decided.
@@ -133,7 +111,7 @@ impl Case {
                         self.undecided(rule, dir, why);
                         continue;
                     }
-                    let Check::End(check) = rule.check else {
+                    let (Check::End(check) | Check::FrameAndEnd(_, check)) = rule.check else {
                         continue;
                     };
                     let scene = Scene {
@@ -170,6 +148,40 @@ impl Case {
             }
         }
     }
+}
+
+/// A finding, and where it belongs.
+pub fn finding(
+    rule: &'static Rule,
+    dir: Dir,
+    verdict: Verdict,
+    text: String,
+    session: Option<SessionId>,
+    at: Option<At>,
+) -> (Place, EventKind) {
+    let finding = Finding {
+        rule: rule.id,
+        number: rule.number,
+        severity: rule.severity,
+        verdict,
+        session,
+        side: dir,
+        section: rule.section,
+        text,
+        cause: rule.cause,
+        packets: at.map(|at| [at.first, at.packet]),
+    };
+    let place = match at {
+        Some(at) => Place {
+            about: Some(at.id),
+            ..Place::at(dir, at.span).from(at.first)
+        },
+        None => Place {
+            dir: Some(dir),
+            ..Place::default()
+        },
+    };
+    (place, EventKind::Finding(Box::new(finding)))
 }
 
 /// How often a finding of this severity is repeated for one session and side.

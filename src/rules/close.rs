@@ -417,11 +417,15 @@ pub const RULES: &[Rule] = &[
         section: "RFC 6455 7.1.1",
         severity: Severity::Note,
         by: By::Either,
-        needs: GZ,
+        needs: GZ.and(Needs::WHOLE),
         title: "Inside TLS, close_notify comes before FIN",
         why: "Without it an end cannot be told from an attacker's cut",
         cause: "A server that drops the socket under TLS",
-        check: Check::Not("TLS is not read yet"),
+        check: Check::End(|scene| {
+            let said = (*scene.dir.of(&scene.history.close_notify))?;
+            let fin = (*scene.dir.of(&scene.history.fins))?;
+            (!said).then(|| note("FIN came, and no close_notify before it").at(fin))
+        }),
     },
 ];
 

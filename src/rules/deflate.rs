@@ -2,9 +2,9 @@
 
 use super::answer::offered;
 use super::fields::{Extension, show};
-use super::{By, Check, DG, H, Note, Rule, Scene, note};
+use super::{By, Check, DG, H, Note, Rule, Scene, note, secrets};
 use crate::model::Severity::{self, Error, Warning};
-use crate::model::{Culprit, Dir, Ending, Message, Opcode};
+use crate::model::{Culprit, Dir, Ending, Kind, Message, Opcode, Space};
 
 pub const RULES: &[Rule] = &[
     Rule {
@@ -343,9 +343,34 @@ pub const RULES: &[Rule] = &[
         title: "Secrets are not compressed together with text that others choose",
         why: "The length of the result tells whether they are alike",
         cause: "Compression of all messages alike, inside TLS",
-        check: Check::Not("it matters inside TLS only, which is not read yet"),
+        check: Check::Message(secret_beside_chosen),
     },
 ];
+
+/// A compressed message inside TLS that has a secret and text of the other side's choice.
+fn secret_beside_chosen(message: &Message, payload: &[u8], scene: &Scene<'_>) -> Option<Note> {
+    if scene.at.span.space == Space::Tcp || !message.compressed || message.kind != Kind::Text {
+        return None;
+    }
+    let text = secrets::beginning(payload);
+    let secret = secrets::secret(text)?;
+    let request = scene.history.request().map(|it| it.target.as_slice());
+    let asked = match scene.dir {
+        Dir::S2c => request.unwrap_or_default(),
+        Dir::C2s => &[],
+    };
+    let said = scene.theirs().texts.iter();
+    let chosen = said
+        .flat_map(|text| secrets::chosen(text))
+        .chain(secrets::in_query(asked))
+        .find(|chosen| secrets::beside(text, secret, chosen))?;
+    Some(note(format!(
+        "\"{}\" stands in one compressed message with {:?}, which the {} had sent",
+        secret.name,
+        chosen.chars().take(40).collect::<String>(),
+        scene.dir.flip().sender()
+    )))
+}
 
 const PARAMETERS: [&str; 4] = [
     "server_no_context_takeover",

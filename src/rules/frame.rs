@@ -254,12 +254,27 @@ pub const RULES: &[Rule] = &[
         severity: Warning,
         by: By::Either,
         needs: G,
-        title: "No frame announces more than 2 GiB",
+        title: "No frame announces more than 2 GiB, or more than the connection ever carried",
         why: "Receivers limit what they take; such a length mostly means that frame boundaries were lost",
         cause: "A sender that lost track of its own frame boundaries",
-        check: Check::Frame(|frame, _| {
-            (frame.length > 1 << 31).then(|| note(format!("the length is {}", frame.length)))
-        }),
+        check: Check::FrameAndEnd(
+            |frame, _| {
+                (frame.length > 1 << 31).then(|| note(format!("the length is {}", frame.length)))
+            },
+            |scene| {
+                let at = scene.mine().unfinished?;
+                let (announced, carried) = (scene.mine().announced, scene.history.tcp_close?.bytes);
+                let carried: u64 = carried.iter().sum();
+                // A message that was cut off is no wonder where its sender gave up.
+                let gave_up = scene.history.reset.is_some_and(|(by, _)| by == scene.dir);
+                (announced <= 1 << 31 && announced > carried && !gave_up).then(|| {
+                    let text = format!(
+                        "the length is {announced}, and the connection carried {carried} bytes in all"
+                    );
+                    note(text).at(at)
+                })
+            },
+        ),
     },
     Rule {
         number: 66,

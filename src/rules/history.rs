@@ -2,7 +2,7 @@
 
 use crate::model::{
     CloseCode, Dir, Event, EventId, Frame, Kind, MaskingKey, Message, Opcode, Open, PacketNo,
-    Request, SessionId, Span, TcpClose, Timestamp,
+    Request, SessionId, Space, Span, TcpClose, Timestamp,
 };
 use std::collections::VecDeque;
 
@@ -48,6 +48,8 @@ pub struct History {
     /// Who sent a RST first.
     pub reset: Option<(Dir, At)>,
     pub tcp_close: Option<TcpClose>,
+    /// Whether each side said close_notify inside TLS, where that can be known.
+    pub close_notify: [Option<bool>; 2],
     pub last: Option<At>,
 }
 
@@ -83,6 +85,8 @@ pub struct Side {
     pub finished: Option<Begun>,
     /// A frame whose payload the end cut short.
     pub unfinished: Option<At>,
+    /// How many bytes it announced.
+    pub announced: u64,
     pub close: Option<Sent>,
     /// Pings that were not answered yet, the oldest first.
     pub pings: VecDeque<Ping>,
@@ -94,6 +98,8 @@ pub struct Side {
     /// Pings and pongs of this side, by WebSocket and by the application.
     pub ws_ping: bool,
     pub app_ping: bool,
+    /// The beginnings of its last text messages, where it matters what they said.
+    pub texts: VecDeque<Box<str>>,
     /// The worst breach of this side that its peer must not put up with, and when.
     pub breach: Option<(At, &'static str)>,
     /// Data frames that this side sent after its peer's breach.
@@ -145,6 +151,9 @@ pub struct Keys {
 
 /// How many frame ends of a message, and how many waiting pings, are remembered.
 const KEPT: usize = 256;
+
+/// How many texts of a side are.
+const TEXTS: usize = 4;
 
 impl History {
     pub fn side(&self, dir: Dir) -> &Side {
@@ -222,6 +231,7 @@ impl History {
         }
         if frame.unfinished {
             side.unfinished = Some(at);
+            side.announced = frame.length;
         }
         if let Some(key) = frame.masking_key {
             if let Some(last) = side.key {
@@ -284,6 +294,17 @@ impl History {
             }
             Kind::Pong => self.pong(dir, payload, at),
             Kind::Text | Kind::Binary => {
+                let deflates = self
+                    .open
+                    .as_ref()
+                    .is_some_and(|(open, _)| open.deflate.is_some());
+                if deflates && at.span.space != Space::Tcp && message.kind == Kind::Text {
+                    let texts = &mut dir.of_mut(&mut self.sides).texts;
+                    if texts.len() == TEXTS {
+                        texts.pop_front();
+                    }
+                    texts.push_back(super::secrets::beginning(payload).into());
+                }
                 dir.of_mut(&mut self.sides).app_ping |= super::ping::is_app_ping(message, payload);
             }
         }

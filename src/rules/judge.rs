@@ -7,8 +7,8 @@ use super::others::Others;
 use super::{Check, GB, Needs, Note, Rule, Scene, fields, rules};
 use crate::model::{
     Anomaly, ConnId, Dir, Event, EventKind, Flow, Http, Kind, Loan, MessageRef, Note as TcpNote,
-    PacketNo, Piece, Place, Request, Response, Segment, Severity, Sink, Tcp, Trust, Want, What,
-    Wire, Ws,
+    PacketNo, Piece, Place, Request, Response, Segment, Severity, Sink, Tcp, Tls, TlsClose, Trust,
+    Want, What, Wire, Ws,
 };
 use foldhash::fast::FixedState;
 use std::collections::{HashMap, VecDeque};
@@ -38,6 +38,7 @@ pub struct Table {
     pub frame: Vec<&'static Rule>,
     pub message: Vec<&'static Rule>,
     pub end: Vec<&'static Rule>,
+    next: Vec<&'static Rule>,
 }
 
 impl<S: Sink> Judge<S> {
@@ -90,6 +91,7 @@ impl<S: Sink> Judge<S> {
             (EventKind::Http(Http::Response(response)), _) => bench.response(response),
             (EventKind::Ws(ws), dir) => bench.ws(ws, dir, loan),
             (EventKind::Anomaly(anomaly), dir) => bench.anomaly(anomaly, dir),
+            (EventKind::Tls(Tls::Close(close)), _) => bench.tls_close(close),
             (EventKind::Tls(_) | EventKind::Finding(_) | EventKind::Insight(_), _) => {}
         }
     }
@@ -138,7 +140,7 @@ impl<S: Sink> Sink for Judge<S> {
     }
 
     fn at_last(&mut self) -> Option<(ConnId, Flow, Place, EventKind)> {
-        self.sink.at_last()
+        self.others.refused.next().or_else(|| self.sink.at_last())
     }
 
     fn more(&mut self) -> Option<(Place, EventKind)> {
@@ -154,9 +156,10 @@ impl Table {
             request: those(|check| matches!(check, Check::Request(_) | Check::Extensions(_))),
             answer: those(|check| matches!(check, Check::Answer(_) | Check::Extensions(_))),
             open: those(|check| matches!(check, Check::Open(_))),
-            frame: those(|check| matches!(check, Check::Frame(_))),
+            frame: those(|check| matches!(check, Check::Frame(_) | Check::FrameAndEnd(..))),
             message: those(|check| matches!(check, Check::Message(..))),
-            end: those(|check| matches!(check, Check::End(_))),
+            end: those(|check| matches!(check, Check::End(_) | Check::FrameAndEnd(..))),
+            next: those(|check| matches!(check, Check::Next(_))),
         }
     }
 }
@@ -184,6 +187,15 @@ impl Bench<'_> {
                 history.reset.get_or_insert((dir, self.at));
             }
             (Tcp::Note(_), _) => {}
+        }
+    }
+
+    fn tls_close(&mut self, close: &TlsClose) {
+        let notify = &mut self.case.history.close_notify;
+        for (said, counts) in notify.iter_mut().zip(&close.sides) {
+            // One of the records that were not opened may be it.
+            let known = counts.close_notify || counts.sealed == 0;
+            *said = known.then_some(counts.close_notify);
         }
     }
 
@@ -237,6 +249,9 @@ impl Bench<'_> {
             request: asks.then(|| Box::new(request.clone())),
             faults: Vec::new(),
         };
+        self.others
+            .refused
+            .asked(self.event.conn, &self.case.flow, request, self.at);
         if asks {
             let table = self.table;
             let offers = fields::joined(request.all("sec-websocket-extensions"))
@@ -297,12 +312,39 @@ impl Bench<'_> {
             },
             |_, history| missing::in_heads(&history.sides.each_ref().map(|side| side.hole)),
         );
+        self.next(response);
         let key = self
             .case
             .history
             .request()
             .and_then(|it| it.all("sec-websocket-key").next());
         self.others.answered(self.event.conn, key, self.at.time);
+    }
+
+    /// Answers that are told at the end, with what the client did next.
+    fn next(&mut self, response: &Response) {
+        for &rule in &self.table.next {
+            let holes = self.case.history.sides.each_ref().map(|side| side.hole);
+            if let Some(why) = missing::in_heads(&holes) {
+                self.case.undecided(rule, Dir::S2c, why);
+                continue;
+            }
+            let scene = Scene {
+                history: &self.case.history,
+                others: self.others,
+                dir: Dir::S2c,
+                at: self.at,
+                conn: self.event.conn,
+                flow: &self.case.flow,
+            };
+            if let Check::Next(check) = rule.check
+                && let Some(note) = check(response, &scene)
+            {
+                let flow = self.case.flow;
+                let refused = &mut self.others.refused;
+                refused.add(self.event.conn, flow, rule, note.text, self.at);
+            }
+        }
     }
 
     fn ws(&mut self, ws: &Ws, dir: Option<Dir>, loan: Loan<'_>) {
@@ -331,7 +373,7 @@ impl Bench<'_> {
                     &table.frame,
                     dir,
                     |check, scene| match check {
-                        Check::Frame(check) => check(frame, scene),
+                        Check::Frame(check) | Check::FrameAndEnd(check, _) => check(frame, scene),
                         _ => None,
                     },
                     |rule, history| missing::in_streams(rule, dir, history, doubt),
@@ -340,6 +382,9 @@ impl Bench<'_> {
             }
             (Ws::Message(message), Some(dir)) => {
                 let doubt = self.event.trust == Trust::Inferred;
+                self.others
+                    .legs
+                    .passed(self.event.conn, dir, message, loan.bytes, self.at);
                 self.ask(
                     &table.message,
                     dir,
@@ -364,6 +409,7 @@ impl Bench<'_> {
     }
 
     fn anomaly(&mut self, anomaly: &Anomaly, dir: Option<Dir>) {
+        self.others.legs.lose(self.event.conn);
         let sides = &mut self.case.history.sides;
         let dirs = match (anomaly.what, dir) {
             // From here on nothing of the connection is read any more.

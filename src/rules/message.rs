@@ -209,11 +209,22 @@ pub const RULES: &[Rule] = &[
         section: "RFC 6455 5.4",
         severity: Severity::Note,
         by: By::Either,
-        needs: Needs::MANY,
+        needs: Needs::MANY.and(G),
         title: "An intermediary changed the fragmentation",
         why: "Fragments have no meaning, and an intermediary may join or split them",
         cause: "A proxy that reads messages, not bytes",
-        check: Check::Not("it takes captures on both sides of the intermediary, compared"),
+        check: Check::Message(|message, _, scene| {
+            let (before, event) = scene.others.legs.changed()?;
+            let count = |frames| match frames {
+                1 => "1 frame".to_owned(),
+                frames => format!("{frames} frames"),
+            };
+            Some(note(format!(
+                "{} went into the intermediary (event {event}), and {} came out",
+                count(before),
+                count(message.frames)
+            )))
+        }),
     },
 ];
 

@@ -37,6 +37,7 @@ pub fn at_end(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str> 
         () if !ended => Some(NO_END),
         () if needs.has(Needs::NO_GAP) && history.hidden(dir) => Some(DROPPED),
         () if needs.has(Needs::NO_GAP) && !tail(dir) => Some(TAIL),
+        () if needs.has(Needs::WHOLE) && history.side(dir).hole => Some(LOST),
         () if needs.has(Needs::BOTH) && history.hidden(dir.flip()) => Some(OTHER_LOST),
         () if needs.has(Needs::BOTH) && !tail(dir.flip()) => Some(OTHER_TAIL),
         () => None,

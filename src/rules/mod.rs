@@ -15,10 +15,13 @@ mod frame;
 mod handshake;
 mod history;
 mod judge;
+mod legs;
 mod message;
 mod missing;
 mod others;
 mod ping;
+mod refused;
+mod secrets;
 
 pub use judge::Judge;
 
@@ -100,15 +103,18 @@ impl Needs {
     pub const MANY: Self = Self(16);
     /// permessage-deflate was agreed.
     pub const DEFLATE: Self = Self(32);
+    /// No byte of that direction is missing, wherever it lies.
+    pub const WHOLE: Self = Self(64);
 
     /// All flags with their words, in order.
-    const WORDS: [(Self, &'static str); 6] = [
+    const WORDS: [(Self, &'static str); 7] = [
         (Self::HANDSHAKE, "the opening handshake"),
         (Self::NO_GAP, "every byte of that direction up to there"),
         (Self::BOTH, "both directions"),
         (Self::END, "the end of the connection"),
         (Self::MANY, "several connections"),
         (Self::DEFLATE, "permessage-deflate agreed"),
+        (Self::WHOLE, "every byte of that direction to its end"),
     ];
 
     /// These and those.
@@ -159,8 +165,13 @@ enum Check {
     Message(fn(&Message, &[u8], &Scene<'_>) -> Option<Note>),
     /// The end of the connection, once for each side: what its sender did in all.
     End(fn(&Scene<'_>) -> Option<Note>),
-    /// Nothing yet: why not.
-    Not(&'static str),
+    /// A frame, and the end as well, which may show more.
+    FrameAndEnd(
+        fn(&crate::model::Frame, &Scene<'_>) -> Option<Note>,
+        fn(&Scene<'_>) -> Option<Note>,
+    ),
+    /// The answer to such a request, told together with what the client did next.
+    Next(fn(&Response, &Scene<'_>) -> Option<Note>),
 }
 
 /// What a check may look at besides its own thing.
@@ -238,17 +249,6 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 #[must_use]
 pub fn find(word: &str) -> Option<&'static Rule> {
     rules().find(|rule| rule.id.eq_ignore_ascii_case(word) || word.parse() == Ok(rule.number))
-}
-
-impl Rule {
-    /// Why the rule is not judged yet; none for one that is.
-    #[must_use]
-    pub fn not_judged(&self) -> Option<&'static str> {
-        match self.check {
-            Check::Not(why) => Some(why),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What happened in other connections: keys that were used, handshakes that wait, ends.
 
+use super::legs::Legs;
+use super::refused::Refusals;
 use crate::model::{ConnId, Endpoint, Flow, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -11,6 +13,10 @@ pub struct Others {
     keys: HashMap<Box<[u8]>, (ConnId, Option<Timestamp>)>,
     /// Handshakes without an answer.
     waiting: BTreeMap<ConnId, (Flow, Timestamp)>,
+    /// Sessions that went through an intermediary, of which both sides are in the capture.
+    pub legs: Legs,
+    /// Answers that sent a client elsewhere.
+    pub refused: Refusals,
     /// How a client fared with a server.
     pairs: HashMap<(IpAddr, Endpoint), Pair>,
 }
@@ -29,7 +35,11 @@ pub struct Pair {
 impl Others {
     pub fn asked(&mut self, conn: ConnId, flow: &Flow, key: Option<&[u8]>, time: Timestamp) {
         if let Some(key) = key {
-            self.keys.entry(key.into()).or_insert((conn, None));
+            let (user, answered) = *self.keys.entry(key.into()).or_insert((conn, None));
+            // The same request on its way through an intermediary: that it has no answer yet tells.
+            if user != conn && answered.is_none() && self.waiting.contains_key(&user) {
+                self.legs.pair(user, conn);
+            }
         }
         self.waiting.insert(conn, (*flow, time));
         let pair = self.pairs.entry((flow.client.ip, flow.server)).or_default();
@@ -51,6 +61,7 @@ impl Others {
     /// The connection gave no answer and never will.
     pub fn over(&mut self, conn: ConnId) {
         self.waiting.remove(&conn);
+        self.legs.over(conn);
     }
 
     /// The session was cut: neither side said close.

@@ -5,8 +5,8 @@ use super::told::insight;
 use crate::field;
 use crate::model::{
     Ack, AckKind, Anomaly, Close, CloseCode, Delivered, Dir, Event, EventKind, Finding, Flow,
-    Frame, Http, Kind, Label, Loan, Message, Note, Open, Refused, Remark, Syn, Tcp, TcpClose,
-    TcpOpen, Tls, Trust, Verdict, Why, Ws,
+    Frame, Http, Kind, Label, Loan, LostWhere, Message, Note, Offload, Offloader, Open, Refused,
+    Remark, Syn, Tcp, TcpClose, TcpOpen, Tls, Trust, Verdict, Why, Ws,
 };
 use std::fmt::Write as _;
 
@@ -76,6 +76,7 @@ fn tcp_note(out: &mut String, note: &Note, event: &Event, flow: &Flow) -> Writte
         Note::Ack(ack) => self::ack(out, ack, event),
         Note::Delivered(delivered) => self::delivered(out, delivered, event),
         Note::Remark(remark) => self::remark(out, remark, event),
+        Note::Offload(offload) => self::offload(out, offload),
         Note::Protocol(name) => write!(out, "{name}: not looked into"),
         Note::Open(rest) => {
             let [c2s, s2c] = rest.bytes;
@@ -131,10 +132,7 @@ fn remark(out: &mut String, remark: &Remark, event: &Event) -> Written {
     match remark.label {
         Label::Hole => write!(out, "bytes missing before {}", event.span.start)?,
         Label::Reordered => write!(out, "reordered: {len} bytes fill a hole")?,
-        Label::FilledLate => write!(
-            out,
-            "filled late: {len} bytes, lost before the capture and sent again"
-        )?,
+        Label::FilledLate => write!(out, "filled late: {len} bytes")?,
         Label::FastRetransmission => write!(out, "fast retransmission of {len} bytes")?,
         Label::TimeoutRetransmission => {
             write!(out, "retransmission of {len} bytes after a timeout")?
@@ -186,6 +184,44 @@ fn remark(out: &mut String, remark: &Remark, event: &Event) -> Written {
         }
         (Some(since), None) => write!(out, " for {}", Duration(since)),
         _ => Ok(()),
+    }?;
+    lost(out, remark, event.dir.unwrap_or(Dir::C2s))
+}
+
+/// Where the first copy was lost: between which two.
+fn lost(out: &mut String, remark: &Remark, dir: Dir) -> Written {
+    let (sender, receiver) = (dir.sender(), dir.flip().sender());
+    match remark.lost() {
+        None => Ok(()),
+        Some(LostWhere::BeforeTap) => write!(
+            out,
+            "; the first copy was lost between the {sender} and the tap"
+        ),
+        Some(LostWhere::BehindTap) => write!(
+            out,
+            "; the first copy was lost between the tap and the {receiver}"
+        ),
+        Some(LostWhere::ByCapture) => write!(out, "; the capture missed the first copy"),
+        Some(LostWhere::Undecidable) => write!(out, "; what was lost, and where, is not decidable"),
+    }
+}
+
+fn offload(out: &mut String, offload: &Offload) -> Written {
+    let bytes = offload.bytes;
+    match (offload.by, offload.no_length) {
+        (Offloader::Sender, _) => write!(out, "send offload: {bytes} bytes in one packet")?,
+        (Offloader::Receiver, _) => write!(out, "receive offload: {bytes} bytes in one packet")?,
+        (Offloader::Unclear, _) => write!(out, "offload: {bytes} bytes in one packet")?,
+    }
+    if let Some(mss) = offload.mss {
+        write!(out, " where the MSS is {mss}")?;
+    }
+    if offload.no_length {
+        out.push_str(", whose IP header has no length");
+    }
+    match offload.packets() {
+        Some(packets) => write!(out, "; on the wire they were at least {packets} packets"),
+        None => Ok(()),
     }
 }
 

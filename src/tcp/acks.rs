@@ -161,11 +161,12 @@ pub fn name(
     Some(Ack {
         kind,
         bytes: look.advance,
-        segments: look.segments,
+        segments: u16::try_from(look.segments).unwrap_or(u16::MAX),
         of: look.acks.map(|(packet, _)| packet),
         rtt: look.acks.map_or(0, |(_, rtt)| rtt),
         window: look.window,
         in_flight: None,
+        pushed: look.pushed,
     })
 }
 

@@ -4,12 +4,14 @@ use super::acks::{self, Acks};
 use super::evidence::{Facts, Trace};
 use super::labels::{Labels, Look, above as above_seq};
 use super::ledger::{Arrival, Ledger, Lost, Ready, Seen};
+use super::offload;
+use super::recent::Recent;
 use super::stalls::Stalls;
 use crate::model::Why;
 use crate::model::{
     Ack, ConnId, Cx, Dir, End, Endpoint, EventId, EventKind, Flow, Handshake, How, Input, Label,
-    Loan, Mark, Note, PacketNo, Piece, Place, Remark, Rest, Segment, Space, Span, Syn, Tcp,
-    TcpClose, TcpOpen, Timestamp, Trust, What, Wireshark,
+    Loan, Mark, Note, Offload, Offloader, PacketNo, Piece, Place, Remark, Rest, Segment, Space,
+    Span, Syn, Tcp, TcpClose, TcpOpen, Timestamp, Trust, Unfilled, What, Wireshark,
 };
 
 use std::num::NonZeroU32;
@@ -64,6 +66,8 @@ struct Half {
     probed: bool,
     /// Segments sent again since the other side was heard.
     repeated: u32,
+    /// It was heard.
+    heard: bool,
     /// The TTL of its first segment; 0 before it.
     ttl: u8,
     ids: Ids,
@@ -73,6 +77,12 @@ struct Half {
     moved: u32,
     /// New data came after its FIN.
     unread: bool,
+    /// What the checksum of its first segment was; none before it, or where it cannot be known.
+    unfilled: Option<Unfilled>,
+    /// That it shows offload at work has been told.
+    offloads: bool,
+    /// Its last segments, while the connection is open.
+    recent: Option<Box<Recent>>,
     /// The layer above has been told that this direction ended.
     told_end: bool,
 }
@@ -304,6 +314,7 @@ impl Connection {
             dir.of_mut(&mut self.sides).ids.take(id);
         }
         self.tell_delays(filled, dir, cx);
+        self.tell_offload(segment, dir, cx);
         // Last, so that the names of the other events do not depend on what is wanted.
         if cx.want.acks {
             self.tell_acks(segment, &look, label, dir, cx);
@@ -421,12 +432,14 @@ impl Connection {
             ..Place::default()
         };
         let initial_rtt = syn_ack.and(self.labels.initial_rtt());
-        let client = syn_ack.map_or(0, |at| cx.time.since(at));
-        let answered = initial_rtt.map_or(0, |whole| whole.saturating_sub(client));
+        let last = syn_ack.map_or(0, |at| cx.time.since(at));
+        let answered = initial_rtt.map_or(0, |whole| whole.saturating_sub(last));
+        let [client, server] = &self.sides;
         let open = TcpOpen {
             handshake,
             initial_rtt,
             answered,
+            unfilled: [client, server].map(|side| side.unfilled == Some(Unfilled::Yes)),
         };
         let id = cx.emit(place, EventKind::Tcp(Tcp::Open(open)), Loan::default());
         self.told = Some(id);
@@ -435,8 +448,9 @@ impl Connection {
     /// Notes that a side was heard.
     fn hear(&mut self, segment: &Segment<'_>, dir: Dir) {
         let side = dir.of_mut(&mut self.sides);
-        if side.ttl == 0 {
+        if !std::mem::replace(&mut side.heard, true) {
             side.ttl = segment.ttl;
+            side.unfilled = offload::checksum(segment);
         }
         dir.flip().of_mut(&mut self.sides).repeated = 0;
     }
@@ -526,7 +540,13 @@ impl Connection {
     /// What the other direction, and the past, say of a segment.
     fn facts(&self, segment: &Segment<'_>, dir: Dir, cx: &Cx<'_>) -> Facts {
         let sent = self.labels.sent(dir, segment.seq, cx.packet);
+        let heard = self.labels.heard(dir.flip());
+        let lacked = match (sent, heard, self.way(dir.flip())) {
+            (Some(sent), Some((_, at)), Some(way)) => at.since(sent.time) >= way,
+            _ => false,
+        };
         Facts {
+            lacked,
             answer: segment.is_empty() && dir.flip().of(&self.sides).probed,
             closed: self.labels.closed(dir.flip()),
             asked: self.labels.asks_for(dir.flip(), segment.seq),
@@ -561,7 +581,8 @@ impl Connection {
             None => Span::tcp(at, 0),
         };
         if facts.seen.is_some() {
-            remark.in_flight = self.in_flight(segment, dir).and_then(NonZeroU32::new);
+            remark.in_flight = self.in_flight(segment, dir);
+            remark.pushed = remark.in_flight.and(look.pushed);
         }
         let place = Place {
             about,
@@ -594,7 +615,12 @@ impl Connection {
         };
         let way = self.way(dir);
         let book = self.acks.get_or_insert_default();
-        for Mark { event, dir, span } in std::mem::take(&mut cx.marks) {
+        // Of a message whose beginning is not known any more it cannot be said when it was sent.
+        let marks = std::mem::take(&mut cx.marks);
+        for Mark {
+            event, dir, span, ..
+        } in marks.into_iter().filter(|mark| mark.whole)
+        {
             book.message(dir, event, span.start, span.end(), cx.time);
         }
         let mss = dir.of(&self.sides).mss;
@@ -602,7 +628,11 @@ impl Connection {
             return;
         };
         let other = dir.flip();
-        let ack = Ack { in_flight, ..ack };
+        let ack = Ack {
+            in_flight,
+            pushed: in_flight.and(ack.pushed),
+            ..ack
+        };
         let to = other.of(&self.sides).ledger.offset(segment.ack);
         let to = u64::try_from(to).unwrap_or(0);
         let note = |note| EventKind::Tcp(Tcp::Note(note));
@@ -629,9 +659,20 @@ impl Connection {
     ) -> bool {
         let side = dir.of_mut(&mut self.sides);
         let top = side.ledger.top();
-        let arrival = side
+        let mut arrival = side
             .ledger
             .arrive(seq, segment.payload, segment.cut, cx.packet);
+        let again = matches!(arrival.seen, Seen::Before | Seen::Partly);
+        if again && let Some(recent) = &side.recent {
+            arrival.conflict |= recent.differs(seq, segment.payload);
+        }
+        if arrival.seen != Seen::Before {
+            // Of bytes that came before, the first ones count.
+            let fresh = arrival.now.map_or(segment.payload, |(_, fresh)| fresh);
+            let before = (segment.payload.len() - fresh.len()) as u32;
+            let recent = side.recent.get_or_insert_default();
+            recent.keep(seq.wrapping_add(before), fresh, cx.limits.recent_segments);
+        }
         let hole = top.filter(|&top| arrival.seen == Seen::New && above_seq(seq, top));
         let ordinary = arrival.seen == Seen::New && hole.is_none() && look.labels.is_empty();
         if !ordinary {
@@ -680,10 +721,9 @@ impl Connection {
     }
 
     /// Bytes of this direction that are not acknowledged, this segment's included; a FIN is none.
-    fn in_flight(&self, segment: &Segment<'_>, dir: Dir) -> Option<u32> {
+    fn in_flight(&self, segment: &Segment<'_>, dir: Dir) -> Option<NonZeroU32> {
         let fin = u32::from(segment.flags.fin());
-        let bytes = self.labels.in_flight(dir)?.checked_sub(fin);
-        bytes.filter(|&bytes| bytes > 0)
+        NonZeroU32::new(self.labels.in_flight(dir)?.checked_sub(fin)?)
     }
 
     /// The time from the tap to the end that sends in `dir`, and back, as the handshake shows it.
@@ -763,13 +803,44 @@ impl Connection {
         }
     }
 
+    /// Says, once for a direction, that a segment shows offload at work.
+    fn tell_offload(&mut self, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
+        let mss = dir.flip().of(&self.sides).mss;
+        let large = mss.is_some_and(|mss| segment.len() > mss.into());
+        if !large && segment.sized || dir.of(&self.sides).offloads {
+            return;
+        }
+        let [sender, receiver] =
+            [dir, dir.flip()].map(|dir| dir.of(&self.sides).unfilled == Some(Unfilled::Yes));
+        let offload = Offload {
+            bytes: u32::try_from(segment.len()).unwrap_or(u32::MAX),
+            mss,
+            no_length: !segment.sized,
+            by: match (sender, receiver) {
+                // What has no length yet has not been sent.
+                _ if !segment.sized => Offloader::Sender,
+                (true, false) => Offloader::Sender,
+                (false, true) => Offloader::Receiver,
+                _ => Offloader::Unclear,
+            },
+        };
+        let half = dir.of_mut(&mut self.sides);
+        half.offloads = true;
+        let at = u64::try_from(half.ledger.offset(segment.seq)).unwrap_or(0);
+        let span = Span::tcp(at, segment.len());
+        note(dir, span, Note::Offload(offload), cx);
+    }
+
     /// Says what held up the messages that were completed, where something did.
     fn tell_delays(&mut self, filled: bool, here: Dir, cx: &mut Cx<'_>) {
         let Some(stalls) = &mut self.stalls else {
             return;
         };
         let marks = std::mem::take(&mut cx.marks);
-        for &Mark { event, dir, span } in &marks {
+        for &Mark {
+            event, dir, span, ..
+        } in &marks
+        {
             let filled = filled && dir == here;
             let delays = stalls.of_message(dir, span, filled, cx.time);
             for remark in delays.into_iter().flatten() {
@@ -907,6 +978,9 @@ impl Connection {
 
     fn close(&mut self, reset: bool, cx: &mut Cx<'_>) {
         self.ended = true;
+        for side in &mut self.sides {
+            side.recent = None;
+        }
         let [client, server] = &self.sides;
         let close = TcpClose {
             reset,
@@ -976,8 +1050,12 @@ fn gap_text(lost: Lost) -> &'static str {
     match lost {
         Lost::Acknowledged => "the capture lost these bytes: the receiver has acknowledged them",
         Lost::Cut => "the capture cut these bytes off",
-        Lost::Limit => "too much waited behind these missing bytes: they are given up",
-        Lost::End => "these bytes were never captured, nor acknowledged in the capture",
+        Lost::Limit => {
+            "too much waited behind these missing bytes: they are given up; whether the network or the capture lost them is not decidable"
+        }
+        Lost::End => {
+            "these bytes were never captured, nor acknowledged in the capture: whether the network or the capture lost them is not decidable"
+        }
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Facts {
     pub closed: bool,
     /// The other side has asked for these bytes.
     pub asked: bool,
+    /// It asked last when the copy before could have come to it and its answer back.
+    pub lacked: bool,
     /// SYN or FIN is set, and was before.
     pub again: bool,
     /// When these bytes were sent before, where that is known.
@@ -86,7 +88,13 @@ impl Trace {
                 let hole = self.hole(segment.seq);
                 about = hole.and_then(|hole| hole.event);
                 of = hole.map(|hole| (hole.packet, facts.now.since(hole.time)));
-                filler(segment, hole, facts)
+                match hole {
+                    Some(hole) => filler(segment, hole, facts),
+                    None if look.labels.has(W::SPURIOUS_RETRANSMISSION) => {
+                        (Label::FilledLate, Why::Missed)
+                    }
+                    None => (Label::FilledLate, Why::GivenUp),
+                }
             }
             Some(seen @ (Seen::Before | Seen::Partly)) => {
                 let before = facts
@@ -103,6 +111,7 @@ impl Trace {
             wireshark: look.labels,
             duplicate: look.duplicate,
             in_flight: None,
+            pushed: None,
             rto: look
                 .rto
                 .and_then(|nanos| NonZeroU32::new(u32::try_from(nanos / 1000).ok()?)),
@@ -190,8 +199,10 @@ impl Trace {
             (Label::Copy, Why::SamePacket)
         } else if labels.has(W::SPURIOUS_RETRANSMISSION) {
             (Label::SpuriousRetransmission, Why::Acknowledged)
-        } else if facts.asked {
+        } else if facts.asked && facts.lacked {
             (Label::FastRetransmission, Why::AskedFor)
+        } else if facts.asked {
+            (Label::FastRetransmission, Why::AskedBefore)
         } else if before.is_some_and(|(_, since)| since >= TIMEOUT) {
             (Label::TimeoutRetransmission, Why::Silence)
         } else if seen == Seen::Partly {
@@ -203,10 +214,7 @@ impl Trace {
 }
 
 /// Bytes below others, never seen before: overtaken, or lost before the capture and sent again?
-fn filler(segment: &Segment<'_>, hole: Option<&Hole>, facts: &Facts) -> (Label, Why) {
-    let Some(hole) = hole else {
-        return (Label::FilledLate, Why::Late);
-    };
+fn filler(segment: &Segment<'_>, hole: &Hole, facts: &Facts) -> (Label, Why) {
     let (mine, behind) = (Stamp::of(segment), hole.behind);
     if let Some((mine, behind)) = mine.timestamp.zip(behind.timestamp)
         && mine != behind

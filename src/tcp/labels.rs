@@ -8,6 +8,7 @@
 
 use super::unacked::{Sent, Unacked};
 use crate::model::{Dir, Flags, PacketNo, Segment, Timestamp, Wireshark as W};
+use std::num::NonZeroU32;
 
 /// The labels' memory of one connection.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,10 @@ struct Side {
     sacked: u32,
     /// The highest sequence number that they reach.
     sacked_to: u32,
+    /// Bytes since the last PSH, the last segment's among them.
+    pushed: u32,
+    /// PSH was set in the last segment that counts.
+    pushes: bool,
     unacked: Unacked,
 }
 
@@ -94,6 +99,9 @@ pub struct Look {
     pub window: Option<u32>,
     /// The end of that window lies further than before, or nothing tells.
     pub edge_moved: bool,
+    /// Payload bytes since the segment after the last PSH, this one's among them; none where it
+    /// carries none, and while what is in flight is not known.
+    pub pushed: Option<NonZeroU32>,
 }
 
 impl Labels {
@@ -200,6 +208,9 @@ impl Labels {
             let first = look.segments.min(1);
             look.advance = before.map_or(first, |before| segment.ack.wrapping_sub(before));
         }
+        if len > 0 && fwd.in_flight_known && fwd.unacked.oldest().is_some() {
+            look.pushed = fwd.push(len, flags.psh());
+        }
         look
     }
 
@@ -287,6 +298,18 @@ impl Labels {
             }
             _ => {}
         }
+    }
+}
+
+impl Side {
+    /// Counts a payload: a segment with PSH ends a count, and the next one begins another.
+    fn push(&mut self, len: u32, psh: bool) -> Option<NonZeroU32> {
+        let before = match std::mem::replace(&mut self.pushes, psh) {
+            true => 0,
+            false => self.pushed,
+        };
+        self.pushed = before.saturating_add(len);
+        NonZeroU32::new(self.pushed)
     }
 }
 

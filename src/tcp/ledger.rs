@@ -35,8 +35,9 @@ pub struct Ledger {
     /// What came before its turn: apart from each other, all above `next`.
     early: BTreeMap<u64, Early>,
     early_bytes: usize,
-    /// The last holes that were given up, oldest first.
-    lost: VecDeque<Range<u64>>,
+    /// The last holes that were given up, oldest first; only where there were some.
+    #[expect(clippy::box_collection, reason = "most directions never have one")]
+    lost: Option<Box<VecDeque<Range<u64>>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -363,10 +364,11 @@ impl Ledger {
     /// Declares everything below `to` lost.
     fn give_up(&mut self, to: u64, lost: Lost) -> Ready {
         let at = self.next;
-        if self.lost.len() == REMEMBERED {
-            self.lost.pop_front();
+        let lost_before = self.lost.get_or_insert_default();
+        if lost_before.len() == REMEMBERED {
+            lost_before.pop_front();
         }
-        self.lost.push_back(at..to);
+        lost_before.push_back(at..to);
         self.advance(to);
         Ready::Gap {
             at,
@@ -377,10 +379,8 @@ impl Ledger {
 
     /// What of this range had been seen before.
     fn seen(&self, at: u64, end: u64) -> Seen {
-        if self
-            .lost
-            .iter()
-            .any(|lost| lost.start < end && at < lost.end)
+        if let Some(lost) = &self.lost
+            && lost.iter().any(|lost| lost.start < end && at < lost.end)
         {
             return Seen::Late;
         }

@@ -26,6 +26,8 @@ mod connection;
 mod evidence;
 mod labels;
 mod ledger;
+mod offload;
+mod recent;
 mod stalls;
 mod table;
 mod unacked;

@@ -1,6 +1,6 @@
 //! For each rule a dialogue that breaks it, and one that nearly does.
 
-use crate::talk::{C, Fields as _, S, Talk, binary, close, frame, more, ping, pong, text};
+use crate::talk::{C, Fields as _, S, Says, Talk, binary, close, frame, more, ping, pong, text};
 use wscope::model::{Culprit, Ending, Inflated, Version};
 
 type Script = fn(&mut Talk);
@@ -761,6 +761,20 @@ pub const CASES: &[(u16, Script, Script)] = &[
         },
     ),
     (
+        65,
+        // No more than half of what it announces was ever carried.
+        |t| {
+            t.open()
+                .send(C, text("").length(5000).unfinished())
+                .carried([2000, 500]);
+        },
+        |t| {
+            t.open()
+                .send(C, text("").length(5000).unfinished())
+                .carried([2000, 3000]);
+        },
+    ),
+    (
         66,
         |t| {
             t.open()
@@ -876,6 +890,23 @@ pub const CASES: &[(u16, Script, Script)] = &[
         },
         |t| {
             t.open().send(C, text("a\tb\r\n"));
+        },
+    ),
+    (
+        77,
+        // A proxy asks with the client's key, and joins two fragments.
+        |t| {
+            t.ask().next().ask().reply().opened(true, false);
+            t.back(0).reply().opened(true, false);
+            t.send(C, text("hel").part()).send(C, more("lo"));
+            t.back(1).send(C, text("hello"));
+        },
+        |t| {
+            t.ask().next().ask().reply().opened(true, false);
+            t.back(0).reply().opened(true, false);
+            t.send(C, text("hel").part()).send(C, more("lo"));
+            t.back(1).send(C, text("hel").part()).send(C, more("lo"));
+            t.send(C, text("hello"));
         },
     ),
     (
@@ -1200,6 +1231,29 @@ pub const CASES: &[(u16, Script, Script)] = &[
         },
     ),
     (
+        107,
+        |t| {
+            t.tls = true;
+            t.open().bye().notify([true, false], 0);
+        },
+        |t| {
+            t.tls = true;
+            t.open().bye().notify([true, true], 0);
+        },
+    ),
+    (
+        107,
+        |t| {
+            t.tls = true;
+            t.open().bye().notify([false, true], 0);
+        },
+        // What was not opened may have been it.
+        |t| {
+            t.tls = true;
+            t.open().bye().notify([false, false], 24);
+        },
+    ),
+    (
         108,
         |t| {
             t.head.add(OFFER, "permessage-deflate; level=9");
@@ -1455,6 +1509,33 @@ pub const CASES: &[(u16, Script, Script)] = &[
                 .send(C, binary("").deflated(WHOLE, 2000, 1 << 18));
         },
     ),
+    (
+        127,
+        |t| {
+            t.tls = true;
+            t.deflate().send(C, text(r#"{"name":"attacker-chose-it"}"#));
+            t.send(S, secret());
+        },
+        // Nobody sees the lengths of what is not inside TLS any better than what it says.
+        |t| {
+            t.deflate().send(C, text(r#"{"name":"attacker-chose-it"}"#));
+            t.send(S, secret());
+        },
+    ),
+    (
+        127,
+        |t| {
+            t.tls = true;
+            t.head.target = b"/chat?name=attacker-chose-it".to_vec();
+            t.deflate().send(S, secret());
+        },
+        |t| {
+            t.tls = true;
+            t.deflate()
+                .send(C, text(r#"{"name":"nothing that comes again"}"#));
+            t.send(S, secret());
+        },
+    ),
 ];
 
 const WHOLE: Inflated = Inflated {
@@ -1468,4 +1549,10 @@ fn broken(culprit: Culprit) -> Inflated {
         ending: Ending::Broken(culprit),
         ..WHOLE
     }
+}
+
+/// A compressed message with a secret and a name.
+fn secret() -> Says {
+    let said = r#"{"token":"k3jf9a8sdf7a6s5d","name":"attacker-chose-it"}"#;
+    text(said).deflated(Inflated::default(), 40, said.len() as u64)
 }

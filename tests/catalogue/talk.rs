@@ -4,8 +4,9 @@ use std::io;
 use wscope::model::{
     Anomaly, CloseCode, ConnId, Counters, Cx, Deflate, Dir, Endpoint, Event, EventKind, Finding,
     Flow, Frame, Handshake, Header, How, Http, Inflated, Kind, Limits, Loan, MaskingKey, Message,
-    Note, Opcode, Open, PacketNo, Place, Request, Response, SessionId, Side, Sink, Span, Tcp,
-    TcpClose, TcpOpen, Timestamp, Trust, Verdict, Version, Want, What, Ws,
+    Note, Opcode, Open, PacketNo, Place, Request, Response, SessionId, Side, Sink, Space, Span,
+    Tcp, TcpClose, TcpOpen, Timestamp, Tls, TlsClose, TlsCounts, Trust, Verdict, Version, Want,
+    What, Ws,
 };
 use wscope::rules::Judge;
 
@@ -51,6 +52,8 @@ pub struct Talk {
     counters: Counters,
     ended: bool,
     key: u32,
+    /// What is said lies inside TLS.
+    pub tls: bool,
     pub head: Request,
     pub answer: Response,
 }
@@ -109,6 +112,7 @@ impl Talk {
             counters: Counters::default(),
             ended: false,
             key: 0x1234_5678,
+            tls: false,
             head: Request {
                 method: b"GET".to_vec(),
                 target: b"/chat".to_vec(),
@@ -143,6 +147,7 @@ impl Talk {
             handshake: Handshake::Full,
             initial_rtt: Some(MS),
             answered: MS / 2,
+            unfilled: [false; 2],
         };
         self.say(
             Place::default(),
@@ -194,8 +199,12 @@ impl Talk {
                 server: end(80),
             },
             keys: &wscope::model::Keys::default(),
-            space: wscope::model::Space::Tcp,
+            space: match self.tls {
+                true => Space::Tcp.inside(),
+                false => Space::Tcp,
+            },
             carrier: None,
+            carried: Default::default(),
             limits: &limits,
             want: Want::default(),
             counters: &mut self.counters,
@@ -400,6 +409,38 @@ impl Talk {
         self.note(dir, Note::Fin)
     }
 
+    /// Both sides say FIN, after so many bytes of this connection.
+    pub fn carried(&mut self, bytes: [u64; 2]) -> &mut Self {
+        self.fin(C).fin(S);
+        let close = TcpClose {
+            reset: false,
+            first: C,
+            bytes,
+            how: How::FourSegments,
+            completeness: 31,
+            keep_alives: 0,
+        };
+        let kind = EventKind::Tcp(Tcp::Close(close));
+        self.say(Place::default(), kind, Loan::default());
+        self
+    }
+
+    /// TLS is over; these said close_notify.
+    pub fn notify(&mut self, said: [bool; 2], sealed: u64) -> &mut Self {
+        let sides = said.map(|close_notify| TlsCounts {
+            close_notify,
+            sealed,
+            ..TlsCounts::default()
+        });
+        let close = TlsClose {
+            sides,
+            websocket_likely: None,
+        };
+        let kind = EventKind::Tls(Tls::Close(Box::new(close)));
+        self.say(Place::default(), kind, Loan::default());
+        self
+    }
+
     pub fn rst(&mut self, dir: Dir) -> &mut Self {
         self.note(dir, Note::Rst);
         let close = TcpClose {
@@ -432,6 +473,11 @@ impl Talk {
 
     pub fn end(mut self) -> Findings {
         self.over();
+        while let Some((conn, flow, place, kind)) = self.judge.at_last() {
+            self.conn = conn.0;
+            assert_eq!(flow.server.port, 80);
+            self.say(place, kind, Loan::default());
+        }
         self.judge.into_inner()
     }
 }

@@ -21,8 +21,8 @@ mod suites;
 
 use super::{Host, Step};
 use crate::model::{
-    Cx, Dir, End, EventKind, Input, Inside, InsideState, Loan, PacketNo, Piece, Place, Span,
-    Tls as Event, TlsClose, TlsCounts,
+    Carried, Cx, Dir, End, EventKind, Input, Inside, InsideState, Loan, PacketNo, Piece, Place,
+    Space, Span, Tls as Event, TlsClose, TlsCounts,
 };
 use handshake::{ClientHello, ServerHello};
 use likely::Likely;
@@ -47,6 +47,8 @@ pub struct Tls {
     /// Data that came before the server said whether it takes them.
     early: Early,
     likely: Likely,
+    /// Which records carried the last decrypted bytes of each direction.
+    carried: [Carried; 2],
     /// The content of the present record.
     content: Vec<u8>,
 }
@@ -223,8 +225,22 @@ impl Tls {
         // Of layers within each other, the outermost one lies in the captured bytes.
         cx.carrier = cx.carrier.or(Some(carrier));
         cx.space = cx.space.inside();
+        std::mem::swap(&mut cx.carried, &mut self.carried);
         work(host, cx);
+        std::mem::swap(&mut cx.carried, &mut self.carried);
         (cx.space, cx.carrier) = before;
+    }
+
+    /// Notes which record carries the next decrypted bytes.
+    fn carry(&mut self, dir: Dir, at: u64, len: u64, record: Span, cx: &Cx<'_>) {
+        let outside = match cx.space {
+            Space::Tcp => Some(record),
+            Space::Tls(_) => dir.of(&cx.carried).find(record).map(|(span, _)| span),
+        };
+        let most = if cx.want.acks { ALL } else { RECORDS };
+        if let Some(outside) = outside {
+            dir.of_mut(&mut self.carried).push(at, len, outside, most);
+        }
     }
 
     /// Hands decrypted bytes to the host inside.
@@ -245,6 +261,7 @@ impl Tls {
         let midstream = side.holed;
         self.inside
             .get_or_insert_with(|| Box::new(Host::new(midstream, None)));
+        self.carry(dir, at, bytes.len() as u64, carrier, cx);
         self.within(carrier, cx, |host, cx| {
             cx.stream(Piece {
                 conn: cx.conn,
@@ -269,8 +286,15 @@ impl Tls {
         side.at = at.saturating_add(len);
         self.inside
             .get_or_insert_with(|| Box::new(Host::new(true, None)));
+        self.carry(dir, at, len, carrier, cx);
         self.within(carrier, cx, |host, cx| {
             host.feed(dir, Input::Gap { at, len, exact }, cx);
         });
     }
 }
+
+/// Records that are remembered for each direction: enough to find the first one of most messages.
+const RECORDS: usize = 16;
+
+/// The same where the times of each message are wanted: those of a message of 64 MB.
+const ALL: usize = 4096;

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Counters, Ending, Event, Flags, Inflated, Kind, Limits, Message, Options, SessionId, Sink, Tap,
-    Want, Ws,
+    Counters, Ending, Event, Flags, Inflated, Kind, Limits, LostWhere, Message, Options, SessionId,
+    Sink, Tap, Want, Ws,
 };
 use std::io;
 
@@ -23,6 +23,10 @@ struct Bench {
     /// Timestamps and IP identifications that the next segments carry.
     stamp: Option<(u32, u16)>,
     ttl: u8,
+    /// What a SYN offers.
+    mss: Option<u16>,
+    /// IP does not say how long the next segments are.
+    no_length: bool,
     counters: Counters,
 }
 
@@ -77,6 +81,7 @@ impl Bench {
             window: if self.window == 0 { 500 } else { self.window },
             options: Options {
                 timestamps: self.stamp.map(|(value, _)| (value, 0)),
+                mss: self.mss.filter(|_| flags & Flags::SYN != 0),
                 ..Options::default()
             },
             ttl: self.ttl,
@@ -84,7 +89,9 @@ impl Bench {
             payload,
             cut: 0,
             header: 20,
+            head: &[],
             payload_at: None,
+            sized: !self.no_length,
         };
         let packet = PacketNo::new(self.packet).unwrap();
         let time = Timestamp(self.now);
@@ -118,6 +125,7 @@ impl Bench {
             keys: &crate::model::Keys::default(),
             space: crate::model::Space::Tcp,
             carrier: None,
+            carried: Default::default(),
             want: Want::default(),
             counters: &mut self.counters,
             sink: &mut self.said,
@@ -461,4 +469,126 @@ fn an_idle_connection_is_small() {
     // A hundred thousand of them are to fit, with what speaks on them, into 96 MiB.
     let size = size_of::<Connection>();
     assert!(size <= 824, "{size}");
+}
+
+#[test]
+fn other_bytes_in_the_place_of_delivered_ones_are_a_conflict() {
+    let conflicts = |bench: &mut Bench| {
+        let said = bench.said.iter();
+        let is = |event: &&Event| matches!(&event.kind, EventKind::Anomaly(it) if it.what == What::Conflict);
+        said.filter(is)
+            .map(|event| event.packet.get())
+            .collect::<Vec<_>>()
+    };
+    let mut bench = Bench::open(MS, MS);
+    bench
+        .up(1001, b"abcd", 5001)
+        .down(5001, b"", 1005)
+        .up(1001, b"abcd", 5001);
+    assert_eq!(conflicts(&mut bench), [0; 0]);
+    // Joined with what follows, and one byte is another.
+    bench.up(1001, b"abXdefgh", 5001);
+    assert_eq!(conflicts(&mut bench), [7]);
+    // The first ones count.
+    bench.up(1005, b"efgh", 5001);
+    assert_eq!(conflicts(&mut bench), [7]);
+    bench.up(1001, b"abcdefgh", 5001);
+    assert_eq!(conflicts(&mut bench), [7]);
+    bench.up(1001, b"abcdefgX", 5001);
+    assert_eq!(conflicts(&mut bench), [7, 10]);
+}
+
+#[test]
+fn a_segment_larger_than_any_on_the_wire_is_offload_once_for_a_direction() {
+    let offloads = |bench: &Bench| {
+        let said = bench.said.iter();
+        let notes = said.filter_map(|event| match &event.kind {
+            EventKind::Tcp(Tcp::Note(Note::Offload(it))) => Some((event.packet.get(), *it)),
+            _ => None,
+        });
+        notes.collect::<Vec<_>>()
+    };
+    let mut bench = Bench {
+        mss: Some(10),
+        ttl: 64,
+        ..Bench::default()
+    };
+    bench
+        .see(Dir::C2s, 1000, b"", 0, Flags::SYN)
+        .see(Dir::S2c, 5000, b"", 1001, Flags::SYN | Flags::ACK)
+        .up(1001, b"0123456789", 5001);
+    assert_eq!(offloads(&bench), [], "exactly the MSS");
+    bench
+        .up(1011, b"0123456789a", 5001)
+        .up(1022, b"0123456789a", 5001);
+    let large = Offload {
+        bytes: 11,
+        mss: Some(10),
+        no_length: false,
+        by: Offloader::Unclear,
+    };
+    assert_eq!(offloads(&bench), [(4, large)]);
+    assert_eq!(large.packets(), Some(2));
+    bench.no_length = true;
+    bench.down(5001, b"hi", 1033).down(5003, b"hi", 1033);
+    let unsized_packet = Offload {
+        bytes: 2,
+        no_length: true,
+        by: Offloader::Sender,
+        ..large
+    };
+    assert_eq!(offloads(&bench), [(4, large), (6, unsized_packet)]);
+    assert_eq!(unsized_packet.packets(), None);
+}
+
+#[test]
+fn a_checksum_that_is_not_filled_in_tells_where_the_tap_was() {
+    let open = |unfilled| TcpOpen {
+        handshake: Handshake::Full,
+        initial_rtt: Some(60 * MS),
+        answered: 30 * MS,
+        unfilled,
+    };
+    let tap = |unfilled| open(unfilled).tap();
+    assert_eq!(tap([false, false]), Some(Tap::Between));
+    assert_eq!(tap([true, false]), Some(Tap::NearClient));
+    assert_eq!(tap([false, true]), Some(Tap::NearServer));
+    assert_eq!(tap([true, true]), Some(Tap::Between));
+}
+
+#[test]
+fn retransmissions_say_where_the_first_copy_was_lost() {
+    let lost = |bench: &Bench| {
+        let said = bench.said.iter();
+        let mut lost = said.filter_map(|event| match &event.kind {
+            EventKind::Tcp(Tcp::Note(Note::Remark(remark))) => remark.lost(),
+            _ => None,
+        });
+        lost.next_back()
+    };
+    // Never captured, and the receiver lacked it.
+    let mut before = Bench::open(MS, MS);
+    before.up(1011, b"later", 5001).down(5001, b"", 1001);
+    before.now += 50 * MS;
+    before.up(1001, b"0123456789", 5001);
+    assert_eq!(lost(&before), Some(LostWhere::BeforeTap));
+    // Captured, and asked for again.
+    let mut behind = Bench::open(MS, MS);
+    behind.up(1001, b"0123456789", 5001).up(1011, b"a", 5001);
+    for _ in 0..4 {
+        behind.down(5001, b"", 1001);
+    }
+    behind.up(1001, b"0123456789", 5001);
+    assert_eq!(lost(&behind), Some(LostWhere::BehindTap));
+    // Captured; it may have been the acknowledgement that was lost.
+    let mut silent = Bench::open(MS, MS);
+    silent.up(1001, b"0123456789", 5001);
+    silent.now += 300 * MS;
+    silent.up(1001, b"0123456789", 5001);
+    assert_eq!(lost(&silent), Some(LostWhere::Undecidable));
+    // Not captured, and acknowledged.
+    let mut missed = Bench::open(MS, MS);
+    missed.up(1011, b"later", 5001).down(5001, b"", 1016);
+    missed.up(1001, b"0123456789", 5001);
+    assert_eq!(lost(&missed), Some(LostWhere::ByCapture));
 }

@@ -83,7 +83,9 @@ impl Bench {
             payload: &[b'x'; 2000][..len],
             cut: 0,
             header: 20,
+            head: &[],
             payload_at: None,
+            sized: true,
         };
         let packet = self.packet;
         self.packet = packet.next();

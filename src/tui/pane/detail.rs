@@ -231,7 +231,7 @@ fn direction(dir: Dir) -> &'static str {
 /// A name without what only Wireshark needs to tell it from others: names stand in a narrow column.
 fn short(name: &str) -> String {
     let name = name.replace(".options.", ".");
-    let ends = ["_value", "_val", ".shift", "_raw"];
+    let ends = ["_size_value", "_val", ".shift", "_raw", "_pointer"];
     let end = ends.iter().find_map(|end| name.strip_suffix(end));
     end.map_or(name.clone(), str::to_owned)
 }
