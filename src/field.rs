@@ -255,6 +255,21 @@ fn visit_insight(insight: &Insight, f: &mut impl FnMut(&'static str, Value<'_>))
             nanos(f, "waited_ns", delivery.waited);
         }
         InsightKind::StillOpen(text) => f("text", Value::Text(text)),
+        InsightKind::Silence(it) => {
+            f(
+                "silence_ns",
+                Value::Number(u64::try_from(it.nanos).unwrap_or(0)),
+            );
+            f("from", Value::Text(&it.from.to_string()));
+            f("to", Value::Text(&it.to.to_string()));
+            f("probes", Value::Number(it.probes.into()));
+            let outlived: Vec<_> = it
+                .outlived
+                .iter()
+                .map(|(seconds, who)| format!("{who} ({seconds} s)"))
+                .collect();
+            f("outlived", Value::Texts(&outlived));
+        }
         InsightKind::GivenUp { what, count } => {
             f("text", Value::Text(what));
             f("count", Value::Number(*count));

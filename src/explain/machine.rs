@@ -265,7 +265,6 @@ mod tests {
             sized: true,
             ttl: 64,
             ip_id: None,
-            payload: &[],
             cut: 0,
             payload_at: None,
         };

@@ -325,6 +325,24 @@ pub(super) fn insight(ask: &Ask<'_>, insight: &Insight, told: &mut Explanation) 
                 told.tell(ask, "insight.delivery.waited", &[("time", &Span(waited))]);
             }
         }
+        InsightKind::Silence(it) => {
+            let timers: Vec<_> = it
+                .outlived
+                .iter()
+                .map(|(seconds, who)| format!("{who} ({seconds} s)"))
+                .collect();
+            let timers = timers.join("; ");
+            let values: [super::Value<'_>; 4] = [
+                ("time", &Span(it.nanos)),
+                ("from", &it.from),
+                ("to", &it.to),
+                ("timers", &timers),
+            ];
+            told.tell(ask, &key, &values);
+            if it.probes > 0 {
+                told.tell(ask, "insight.silence.probes", &[("n", &it.probes)]);
+            }
+        }
         InsightKind::StillOpen(text) => {
             told.tell(ask, &key, &[]);
             told.tell(ask, "any.said", &[("text", text)]);

@@ -78,14 +78,15 @@ pub(super) fn note(ask: &Ask<'_>, note: &Note, told: &mut Explanation) {
 
 fn offload(ask: &Ask<'_>, offload: &Offload, told: &mut Explanation) {
     told.title(ask, "tcp.offload", &[]);
-    told.tell(ask, "tcp.offload.what", &[("n", &offload.bytes)]);
+    let what: [super::Value<'_>; 2] = [("n", &offload.bytes), ("who", &ask.sender())];
+    told.tell(ask, "tcp.offload.what", &what);
     told.tell(ask, &format!("offload.{:?}", offload.by), &[]);
-    if let (Some(mss), Some(packets)) = (offload.mss, offload.packets()) {
-        told.tell(
-            ask,
-            "tcp.offload.mss",
-            &[("mss", &mss), ("packets", &packets)],
-        );
+    if let (Some(packets), Some(mss)) = (offload.packets(), offload.mss) {
+        let values: [super::Value<'_>; 2] = [("mss", &mss), ("n", &packets)];
+        told.tell(ask, "tcp.offload.packets", &values);
+    }
+    if offload.no_length {
+        told.tell(ask, "tcp.offload.no_length", &[]);
     }
 }
 
@@ -145,6 +146,10 @@ fn remark(ask: &Ask<'_>, remark: &Remark, told: &mut Explanation) {
     told.tell(ask, &key, &values);
     let why = ask.say(&format!("why.{:?}", remark.why), &[]);
     told.tell(ask, "label.because", &[("why", &why)]);
+    if let Some(lost) = remark.lost() {
+        let ends: [super::Value<'_>; 2] = [("who", &ask.sender()), ("whom", &ask.receiver())];
+        told.tell(ask, &format!("lost.{lost:?}"), &ends);
+    }
     if let Some(of) = remark.of {
         match remark.since {
             Some(since) if remark.label.is_delay() => told.tell(

@@ -2,7 +2,7 @@
 
 use super::timers;
 use crate::model::{
-    Beat, Close, Dir, Event, EventId, EventKind, Kind, Label, Note, Opcode, Severity, Tcp,
+    Beat, Close, Dir, Event, EventId, EventKind, Kind, Label, Note, Opcode, Severity, Silence, Tcp,
     Timestamp, Verdict, What, Ws,
 };
 
@@ -11,6 +11,12 @@ use crate::model::{
 pub struct Autopsy {
     /// The last frame that is not a close.
     last: Option<(Timestamp, EventId)>,
+    /// The longest time between two frames of which nothing was lost.
+    longest: Option<Silence>,
+    /// Something was lost since the last frame: it was perhaps no silence.
+    doubt: bool,
+    /// TCP's probes since the last frame.
+    probes: u32,
     /// When TCP began to end.
     end: Option<Timestamp>,
     /// The oldest ping of each side that waits for its pong; frames, then messages.
@@ -49,8 +55,10 @@ const SILENT: i64 = 5_000_000_000;
 
 impl Autopsy {
     pub fn look(&mut self, event: &Event) {
+        self.doubt |= matches!(event.kind, EventKind::Anomaly(_));
         match (&event.kind, event.dir) {
             (EventKind::Ws(Ws::Frame(frame)), Some(dir)) => {
+                self.went_on(event);
                 if frame.opcode != Opcode::CLOSE {
                     self.last = Some((event.time, event.id));
                 }
@@ -94,6 +102,36 @@ impl Autopsy {
         }
     }
 
+    /// A frame came: the silence before it is over.
+    fn went_on(&mut self, event: &Event) {
+        let probes = std::mem::take(&mut self.probes);
+        let doubt = std::mem::take(&mut self.doubt);
+        let Some((last, from)) = self.last.filter(|_| !doubt) else {
+            return;
+        };
+        let nanos = event.time.since(last);
+        if nanos < SILENT || self.longest.as_ref().is_some_and(|it| it.nanos >= nanos) {
+            return;
+        }
+        self.longest = Some(Silence {
+            nanos,
+            from,
+            to: event.id,
+            probes,
+            outlived: Vec::new(),
+        });
+    }
+
+    /// The longest silence that the session survived, where some timer would have cut it.
+    pub fn longest(&self) -> Option<Silence> {
+        let silence = self.longest.clone()?;
+        let outlived = timers::outlived(silence.nanos);
+        (!outlived.is_empty()).then_some(Silence {
+            outlived,
+            ..silence
+        })
+    }
+
     fn note(&mut self, event: &Event, note: &Note, dir: Option<Dir>) {
         let at = (event.time, event.id);
         match (note, dir) {
@@ -114,6 +152,7 @@ impl Autopsy {
                     dir.of_mut(&mut self.window).get_or_insert(at);
                 }
                 Label::WindowUpdate => *dir.of_mut(&mut self.window) = None,
+                Label::KeepAlive => self.probes += 1,
                 Label::Silence => *dir.of_mut(&mut self.unheard) = Some(event.id),
                 _ => {}
             },

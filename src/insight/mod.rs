@@ -42,7 +42,7 @@ pub struct Insights<S> {
 struct Conn {
     meter: Meter,
     exchange: Exchange,
-    session: Option<Session>,
+    session: Option<Box<Session>>,
     heartbeats: [Heartbeats; 2],
 }
 
@@ -91,12 +91,12 @@ impl<S: Sink> Insights<S> {
         conn.meter.look(event);
         conn.exchange.look(event, flow, &mut self.market);
         if let EventKind::Ws(Ws::Open(open)) = &event.kind {
-            conn.session = Some(Session {
+            conn.session = Some(Box::new(Session {
                 id: open.session,
                 dialect: Dialect::of(open),
                 book: Book::default(),
                 autopsy: Autopsy::default(),
-            });
+            }));
         }
         if let (EventKind::Tcp(Tcp::Note(Note::Remark(remark))), Some(dir)) =
             (&event.kind, event.dir)
@@ -297,6 +297,10 @@ impl<S: Sink> Sink for Insights<S> {
         }
         if let Some(session) = &mut conn.session {
             self.said.extend(session.book.sum(session.id, self.now));
+            let silence = session.autopsy.longest().map(Box::new);
+            let silence = silence.map(InsightKind::Silence);
+            self.said
+                .extend(silence.map(|kind| (Place::default(), say(id, kind))));
             let open = session.autopsy.open(self.now);
             let open = open.map(|text| InsightKind::StillOpen(text.into()));
             let place = Place::default();

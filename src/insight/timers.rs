@@ -34,6 +34,14 @@ pub fn candidates(silence: i64) -> Option<&'static str> {
         .map(|(_, who)| *who)
 }
 
+/// What has a timer that would have cut such a silence, the shortest first; seconds, and who.
+pub fn outlived(silence: i64) -> Vec<(u32, &'static str)> {
+    // Up to a second late and some: see `candidates`.
+    let sure = |&&(seconds, _): &&(i64, &str)| silence > seconds * 1_010_000_000 + 1_000_000_000;
+    let found = TIMERS.iter().take_while(sure);
+    found.map(|&(seconds, who)| (seconds as u32, who)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +54,16 @@ mod tests {
         assert_eq!(at(59_000), None);
         assert_eq!(at(62_000), None);
         assert_eq!(at(45_000), None);
+    }
+
+    #[test]
+    fn a_silence_outlives_the_timers_that_are_surely_shorter() {
+        let of = |seconds: i64| -> Vec<u32> {
+            let outlived = outlived(seconds * 1_000_000_000);
+            outlived.into_iter().map(|(seconds, _)| seconds).collect()
+        };
+        assert_eq!(of(30), [0u32; 0]);
+        assert_eq!(of(61), [30, 55]);
+        assert_eq!(of(65), [30, 55, 60]);
     }
 }

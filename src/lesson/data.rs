@@ -64,6 +64,9 @@ pub struct Step {
     /// What must be true of an event, so that the text is.
     #[serde(default, deserialize_with = "expectations")]
     pub expect: Vec<(EventId, Filter)>,
+    /// What `wscope print` must say of an event: a part of its line.
+    #[serde(default, deserialize_with = "lines")]
+    pub says: Vec<(EventId, String)>,
     /// How many events must pass a filter.
     #[serde(default, deserialize_with = "counts")]
     pub count: Vec<(Filter, usize)>,
@@ -170,6 +173,18 @@ fn expectations<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(EventId, Filt
             .split_once(": ")
             .ok_or_else(|| de::Error::custom(format!("{text:?}: write ID: FILTER")))?;
         Ok((id(event)?, parse(filter)?))
+    };
+    texts.iter().map(read).collect()
+}
+
+/// `ID: WORDS`
+fn lines<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(EventId, String)>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let read = |text: &String| {
+        let (event, words) = text
+            .split_once(": ")
+            .ok_or_else(|| de::Error::custom(format!("{text:?}: write ID: WORDS")))?;
+        Ok((id(event)?, words.to_owned()))
     };
     texts.iter().map(read).collect()
 }

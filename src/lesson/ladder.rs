@@ -82,7 +82,9 @@ fn is_aside(event: &Event) -> bool {
             repeats(ack.kind) && ack.kind != AckKind::Piggybacked
         }
         EventKind::Insight(_) | EventKind::Tcp(Tcp::Note(Note::Delivered(_))) => true,
-        EventKind::Finding(finding) => finding.verdict == Verdict::Undecidable,
+        EventKind::Finding(finding) => {
+            finding.verdict == Verdict::Undecidable || finding.severity == Severity::Note
+        }
         _ => false,
     }
 }
@@ -156,7 +158,11 @@ fn tcp(note: &Note, event: &Event) -> String {
         Note::Remark(remark) => match remark.label {
             Label::KeepAlive => "TCP keep-alive".to_owned(),
             Label::KeepAliveAck => "ACK (keep-alive)".to_owned(),
-            Label::DuplicateAck => format!("ACK {}, again", event.span.start),
+            Label::DuplicateAck => "duplicate ACK".to_owned(),
+            Label::TimeoutRetransmission => "data again (timer)".to_owned(),
+            Label::FastRetransmission => "data again (fast)".to_owned(),
+            Label::FilledLate => "data, sent again".to_owned(),
+            Label::AckOfUnseen => "ACK of the unseen".to_owned(),
             Label::Hole => "data, behind a hole".to_owned(),
             label => label.word().replace('_', " "),
         },

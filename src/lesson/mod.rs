@@ -20,6 +20,7 @@ use crate::explain::Lang;
 use crate::field::{Filter, View};
 use crate::forge::Order;
 use crate::model::{EventId, Limits, Loan};
+use crate::sink::summary;
 use std::sync::LazyLock;
 
 mod embedded {
@@ -197,6 +198,14 @@ impl Open {
                     wrong.push(format!("{id} is not {filter}"));
                 }
                 Some(_) => {}
+            }
+        }
+        for (id, words) in &step.says {
+            let line = watched
+                .find(*id)
+                .map(|seen| summary(&seen.event, &seen.flow, seen.loan()));
+            if !line.as_ref().is_some_and(|line| line.contains(words)) {
+                wrong.push(format!("of {id} it is not said that {words:?}: {line:?}"));
             }
         }
         for (filter, count) in &step.count {

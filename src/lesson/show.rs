@@ -60,7 +60,7 @@ fn bits(seen: &Seen, watched: &Watched, lang: Lang) -> Vec<String> {
         bits.collect::<Vec<_>>().join(" ")
     };
     let fin = match frame.fin {
-        true => say(lang, "the last frame of its message", "消息的最后一帧"),
+        true => say(lang, "last frame", "最后一帧"),
         false => say(lang, "more frames follow", "后面还有帧"),
     };
     let masked = match second >= 128 {
@@ -71,7 +71,7 @@ fn bits(seen: &Seen, watched: &Watched, lang: Lang) -> Vec<String> {
     let mut lines = vec![
         "      FIN  RSV1-3  opcode".to_owned(),
         format!(
-            "{first:02x}    {}    {} {} {}   {}        {fin}; opcode {} = {}",
+            "{first:02x}    {}    {} {} {}   {}       {fin}; opcode {} = {}",
             bit(first, 0),
             bit(first, 1),
             bit(first, 2),
@@ -82,7 +82,7 @@ fn bits(seen: &Seen, watched: &Watched, lang: Lang) -> Vec<String> {
         ),
         format!("      MASK {length}"),
         format!(
-            "{second:02x}    {}    {}          {masked}; {length} {}",
+            "{second:02x}    {}    {}         {masked}; {length} {}",
             bit(second, 0),
             run(second, 1),
             second & 127,

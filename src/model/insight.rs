@@ -46,6 +46,8 @@ pub enum InsightKind {
     Delivery(Box<Delivery>),
     /// A session that is still open, and what it waits for: one sentence.
     StillOpen(Box<str>),
+    /// The longest silence of a session that went on after it.
+    Silence(Box<Silence>),
     /// More was going on than may be remembered: something was given up.
     GivenUp {
         /// What, in plain words.
@@ -68,9 +70,25 @@ impl InsightKind {
             Self::Cost(_) => "cost",
             Self::Delivery(_) => "delivery",
             Self::StillOpen(_) => "still_open",
+            Self::Silence(_) => "silence",
             Self::GivenUp { .. } => "given_up",
         }
     }
+}
+
+/// A silence that a session survived: no frame in either direction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Silence {
+    /// How long it was, nanoseconds.
+    pub nanos: i64,
+    /// The last frame before it.
+    pub from: EventId,
+    /// The first one after it.
+    pub to: EventId,
+    /// TCP's own probes in it: they keep a NAT's entry, and are nothing to a proxy.
+    pub probes: u32,
+    /// What has an idle timer, by default, that would have run out; the longest one last.
+    pub outlived: Vec<(u32, &'static str)>,
 }
 
 /// Whose heartbeat it is: the protocol that defines it.

@@ -40,7 +40,9 @@ pub use finding::{Finding, Severity, Verdict};
 pub use flow::{Dir, Endpoint, Flow};
 pub use http::{Header, Http, Request, Response, Version};
 pub use id::{ConnId, EventId, PacketNo, SessionId};
-pub use insight::{Answered, Beat, Cost, Delivery, Insight, InsightKind, Pairs, Unanswered, Way};
+pub use insight::{
+    Answered, Beat, Cost, Delivery, Insight, InsightKind, Pairs, Silence, Unanswered, Way,
+};
 pub use keys::{BadLine, By, ClientRandom, Keys, Secret, SecretKind};
 pub use labels::{Label, LostWhere, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;

@@ -104,6 +104,9 @@ impl Case {
             for dir in Dir::BOTH {
                 self.never_seen(table, dir);
                 for &rule in table.end.iter().filter(|rule| rule.by.means(dir)) {
+                    if !missing::applies(rule, &self.history) {
+                        continue;
+                    }
                     let Some(at) = self.history.last.or(at) else {
                         continue;
                     };
@@ -143,7 +146,8 @@ impl Case {
         }
         let those = table.frame.iter().chain(&table.message);
         for rule in those.filter(|rule| rule.by.means(dir)) {
-            if !rule.needs.has(Needs::DEFLATE) || missing::deflates(&self.history) {
+            // What takes other connections too is not looked for in one alone.
+            if missing::applies(rule, &self.history) && !rule.needs.has(Needs::MANY) {
                 self.undecided(rule, dir, LOST);
             }
         }

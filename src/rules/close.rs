@@ -417,7 +417,7 @@ pub const RULES: &[Rule] = &[
         section: "RFC 6455 7.1.1",
         severity: Severity::Note,
         by: By::Either,
-        needs: GZ.and(Needs::WHOLE),
+        needs: GZ.and(Needs::WHOLE).and(Needs::TLS),
         title: "Inside TLS, close_notify comes before FIN",
         why: "Without it an end cannot be told from an attacker's cut",
         cause: "A server that drops the socket under TLS",

@@ -2,9 +2,9 @@
 
 use super::answer::offered;
 use super::fields::{Extension, show};
-use super::{By, Check, DG, H, Note, Rule, Scene, note, secrets};
+use super::{By, Check, DG, H, Needs, Note, Rule, Scene, note, secrets};
 use crate::model::Severity::{self, Error, Warning};
-use crate::model::{Culprit, Dir, Ending, Kind, Message, Opcode, Space};
+use crate::model::{Culprit, Dir, Ending, Kind, Message, Opcode};
 
 pub const RULES: &[Rule] = &[
     Rule {
@@ -339,7 +339,7 @@ pub const RULES: &[Rule] = &[
         section: "RFC 7692 8",
         severity: Severity::Note,
         by: By::Either,
-        needs: DG,
+        needs: DG.and(Needs::TLS),
         title: "Secrets are not compressed together with text that others choose",
         why: "The length of the result tells whether they are alike",
         cause: "Compression of all messages alike, inside TLS",
@@ -349,7 +349,7 @@ pub const RULES: &[Rule] = &[
 
 /// A compressed message inside TLS that has a secret and text of the other side's choice.
 fn secret_beside_chosen(message: &Message, payload: &[u8], scene: &Scene<'_>) -> Option<Note> {
-    if scene.at.span.space == Space::Tcp || !message.compressed || message.kind != Kind::Text {
+    if !message.compressed || message.kind != Kind::Text {
         return None;
     }
     let text = secrets::beginning(payload);

@@ -170,6 +170,12 @@ impl History {
         self.reset.is_some() || self.fins.iter().all(Option::is_some)
     }
 
+    /// Whether the session lies inside TLS.
+    pub fn tls(&self) -> bool {
+        let inside = |(_, at): &(Box<Open>, At)| at.span.space != Space::Tcp;
+        self.open.as_ref().is_some_and(inside)
+    }
+
     /// Nothing that this side sent at its end can be missing.
     pub fn tail_known(&self, dir: Dir) -> bool {
         if dir.of(&self.fins).is_some() {
@@ -294,11 +300,12 @@ impl History {
             }
             Kind::Pong => self.pong(dir, payload, at),
             Kind::Text | Kind::Binary => {
+                let inside = self.tls();
                 let deflates = self
                     .open
                     .as_ref()
                     .is_some_and(|(open, _)| open.deflate.is_some());
-                if deflates && at.span.space != Space::Tcp && message.kind == Kind::Text {
+                if deflates && inside && message.kind == Kind::Text {
                     let texts = &mut dir.of_mut(&mut self.sides).texts;
                     if texts.len() == TEXTS {
                         texts.pop_front();

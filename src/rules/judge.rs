@@ -215,7 +215,11 @@ impl Bench<'_> {
                 (false, _) => continue,
             };
             let history = &self.case.history;
-            if rule.needs.has(Needs::DEFLATE) && !missing::deflates(history) {
+            let on_two_sides =
+                rule.needs.has(Needs::MANY) && matches!(rule.check, Check::Message(_));
+            if !missing::applies(rule, history)
+                || on_two_sides && !self.others.legs.has(self.event.conn)
+            {
                 continue;
             }
             if let Some(why) = missing(rule, history) {

@@ -103,6 +103,11 @@ impl Legs {
         }
     }
 
+    /// Whether this connection is one of a pair.
+    pub fn has(&self, conn: ConnId) -> bool {
+        self.legs.contains_key(&conn)
+    }
+
     /// How many fragments the message at hand had when it went in, and the event that says so; none
     /// where it came out as it went in.
     pub fn changed(&self) -> Option<(u32, EventId)> {

@@ -44,7 +44,13 @@ pub fn at_end(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str> 
     })
 }
 
-pub fn deflates(history: &History) -> bool {
+/// Whether a rule has anything to look at in this session.
+pub fn applies(rule: &Rule, history: &History) -> bool {
+    (!rule.needs.has(Needs::DEFLATE) || deflates(history))
+        && (!rule.needs.has(Needs::TLS) || history.tls())
+}
+
+fn deflates(history: &History) -> bool {
     let agreed = history.open.as_ref().and_then(|(open, _)| open.deflate);
     agreed.is_some()
 }

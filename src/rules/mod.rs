@@ -88,7 +88,7 @@ impl By {
 
 /// What must have been seen before a rule may speak, as flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Needs(u8);
+pub struct Needs(u16);
 
 impl Needs {
     /// The opening handshake was captured.
@@ -105,9 +105,11 @@ impl Needs {
     pub const DEFLATE: Self = Self(32);
     /// No byte of that direction is missing, wherever it lies.
     pub const WHOLE: Self = Self(64);
+    /// It lies inside TLS.
+    pub const TLS: Self = Self(128);
 
     /// All flags with their words, in order.
-    const WORDS: [(Self, &'static str); 7] = [
+    const WORDS: [(Self, &'static str); 8] = [
         (Self::HANDSHAKE, "the opening handshake"),
         (Self::NO_GAP, "every byte of that direction up to there"),
         (Self::BOTH, "both directions"),
@@ -115,6 +117,7 @@ impl Needs {
         (Self::MANY, "several connections"),
         (Self::DEFLATE, "permessage-deflate agreed"),
         (Self::WHOLE, "every byte of that direction to its end"),
+        (Self::TLS, "TLS around it"),
     ];
 
     /// These and those.

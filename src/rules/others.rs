@@ -3,7 +3,7 @@
 use super::legs::Legs;
 use super::refused::Refusals;
 use crate::model::{ConnId, Endpoint, Flow, Timestamp};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
 /// Every connection of the capture, as far as the rules ask.
@@ -11,6 +11,8 @@ use std::net::IpAddr;
 pub struct Others {
     /// Who used a key first, and when that handshake was answered.
     keys: HashMap<Box<[u8]>, (ConnId, Option<Timestamp>)>,
+    /// The same keys in the order in which they came: the oldest are forgotten.
+    order: VecDeque<Box<[u8]>>,
     /// Handshakes without an answer.
     waiting: BTreeMap<ConnId, (Flow, Timestamp)>,
     /// Sessions that went through an intermediary, of which both sides are in the capture.
@@ -32,10 +34,25 @@ pub struct Pair {
     pub silence: Option<i64>,
 }
 
+/// How many keys are remembered, and how many pairs of a client and a server.
+const KEYS: usize = 1 << 16;
+
 impl Others {
     pub fn asked(&mut self, conn: ConnId, flow: &Flow, key: Option<&[u8]>, time: Timestamp) {
+        if self.pairs.len() > KEYS {
+            // Whoever comes now was perhaps not cut before: nothing is said of it.
+            self.pairs.clear();
+        }
         if let Some(key) = key {
-            let (user, answered) = *self.keys.entry(key.into()).or_insert((conn, None));
+            let (user, answered) = *self.keys.entry(key.into()).or_insert_with(|| {
+                self.order.push_back(key.into());
+                (conn, None)
+            });
+            if self.order.len() > KEYS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.keys.remove(&oldest);
+            }
             // The same request on its way through an intermediary: that it has no answer yet tells.
             if user != conn && answered.is_none() && self.waiting.contains_key(&user) {
                 self.legs.pair(user, conn);

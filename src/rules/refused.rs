@@ -69,7 +69,7 @@ impl Refusals {
         // Writing into a string does not fail.
         let _ = write!(
             refused.text,
-            "; {since} ms later the client asked for {}{with}, {here} (event {})",
+            "; {since} ms later the same address asked for {}{with}, {here} (event {})",
             show(&request.target),
             at.id
         );
@@ -86,7 +86,7 @@ impl Refusals {
             followed,
         } = self.0.pop_front()?;
         if !followed {
-            text.push_str("; no further request of this client was captured within a minute");
+            text.push_str("; no further request from there was captured within a minute");
         }
         let (place, kind) = finding(rule, Dir::S2c, Verdict::Fail, text, None, Some(at));
         Some((conn, flow, place, kind))

@@ -2,7 +2,7 @@
 
 use super::Escaped;
 use super::summary::{Cut, Duration};
-use crate::model::{Answered, Beat, Cost, Delivery, Event, Insight, InsightKind, Pairs};
+use crate::model::{Answered, Beat, Cost, Delivery, Event, Insight, InsightKind, Pairs, Silence};
 use std::fmt::{self, Display, Write as _};
 
 /// What several events tell together, in one line without control characters.
@@ -53,6 +53,7 @@ pub fn insight(out: &mut String, insight: &Insight, event: &Event) -> fmt::Resul
         InsightKind::Cost(it) => write!(out, "on the wire: {}", CostRow(it)),
         InsightKind::Delivery(it) => write!(out, "updates by {}", DeliveryRow(it)),
         InsightKind::StillOpen(text) => write!(out, "{}", Escaped(text)),
+        InsightKind::Silence(it) => silence(out, it),
         InsightKind::GivenUp { what, count } => write!(out, "given up: {count} {what}"),
     }
 }
@@ -189,4 +190,26 @@ impl Display for DeliveryRow<'_> {
             _ => Ok(()),
         }
     }
+}
+
+fn silence(out: &mut String, silence: &Silence) -> fmt::Result {
+    write!(
+        out,
+        "silent for {} between events {} and {}",
+        Duration(silence.nanos),
+        silence.from,
+        silence.to
+    )?;
+    match silence.probes {
+        0 => {}
+        1 => write!(out, ", but for 1 TCP probe")?,
+        probes => write!(out, ", but for {probes} TCP probes")?,
+    }
+    out.push_str(", and it went on: no timer in between is as short as that of ");
+    let longest_first = silence.outlived.iter().rev().take(3);
+    for (nth, (seconds, who)) in longest_first.enumerate() {
+        let comma = if nth > 0 { "; " } else { "" };
+        write!(out, "{comma}{who} ({seconds} s)")?;
+    }
+    Ok(())
 }

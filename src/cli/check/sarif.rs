@@ -133,9 +133,12 @@ fn comma(nth: usize) -> &'static str {
     if nth > 0 { ",\n" } else { "" }
 }
 
-/// A path as a URI reference.   RFC 3986 section 4.1
+/// A path as a URI reference: relative, or with its scheme.   RFC 3986 section 4.1, SARIF 3.4.3
 fn uri(path: &Path) -> String {
-    let mut uri = String::new();
+    let mut uri = match path.is_absolute() {
+        true => "file://".to_owned(),
+        false => String::new(),
+    };
     for &byte in path.to_string_lossy().as_bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
@@ -160,5 +163,19 @@ impl std::fmt::Display for Json<'_> {
             c => write!(f, "{c}"),
         })?;
         f.write_str("\"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_from_the_root_has_its_scheme() {
+        assert_eq!(uri(Path::new("/tmp/a b.pcap")), "file:///tmp/a%20b.pcap");
+        assert_eq!(
+            uri(Path::new("captures/tour.pcapng")),
+            "captures/tour.pcapng"
+        );
     }
 }
