@@ -28,6 +28,10 @@ fuzz target seconds='60':
 bench:
     cargo bench
 
+# Count the instructions of the hot path (valgrind), and compare; `just count write` keeps them.
+count keep='':
+    WSCOPE_COUNTS={{keep}} CARGO_PROFILE_BENCH_LTO=off CARGO_PROFILE_BENCH_DEBUG=false cargo bench --no-default-features --bench instructions
+
 # Record the captures again: needs root, network namespaces, browsers and servers.
 captures *names:
     captures/record/run.sh {{names}}

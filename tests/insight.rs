@@ -71,7 +71,7 @@ impl Talk {
             sink: &mut self.folds,
             error: &mut error,
             room: &mut Vec::new(),
-            marks: Vec::new(),
+            marks: &mut Vec::new(),
         };
         let result = f(&mut cx);
         cx.add();

@@ -100,7 +100,14 @@ impl Decoder {
             fragments: &mut self.fragments,
             whole: &mut whole,
         };
-        let start = link::start(packet.link, packet.data);
+        // What almost every packet is goes straight to its IP header.
+        let start = match link::start(packet.link, packet.data) {
+            Next::Ethernet(bytes) => match link::ethernet(bytes) {
+                Next::Ether(kind, bytes) => link::ether(kind, bytes),
+                other => other,
+            },
+            other => other,
+        };
         let cut = packet
             .orig_len
             .saturating_sub(u32::try_from(packet.data.len()).unwrap_or(u32::MAX));

@@ -16,8 +16,8 @@ pub use trail::Trail;
 
 use crate::decode::{self, Decoded, Decoder};
 use crate::model::{
-    Anomaly, By, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Flow, Input, Loan, Packet,
-    PacketNo, Place, Segment, Sink, Space, Timestamp, Want, What, Wire,
+    Anomaly, By, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Flow, Input, Loan, Mark,
+    Packet, PacketNo, Place, Segment, Sink, Space, Timestamp, Want, What, Wire,
 };
 use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
@@ -31,8 +31,9 @@ pub struct Engine {
     decoder: Decoder,
     table: Table<Entry>,
     counters: Counters,
-    /// See [`Cx::room`].
+    /// See [`Cx::room`] and [`Cx::marks`].
     room: Vec<u8>,
+    marks: Vec<Mark>,
     counts: Counts,
     next_conn: u32,
     /// The last packet, and when it came.
@@ -70,6 +71,7 @@ impl Engine {
             table: Table::default(),
             counters: Counters::default(),
             room: Vec::new(),
+            marks: Vec::new(),
             counts: Counts::default(),
             next_conn: 0,
             last: (PacketNo::FIRST, Timestamp::default()),
@@ -99,13 +101,14 @@ impl Engine {
         self.config.keys.refresh(By::packet(packet.no));
         self.counts.wire_bytes += u64::from(packet.orig_len);
         let only = self.only;
-        match self.decoder.decode(&packet) {
+        // Looked at where it is: a segment has some two hundred bytes.
+        match &self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
                 if only.is_some_and(|(key, _)| key != Key::new(segment.src, segment.dst)) {
                     return Ok(());
                 }
                 let wire = match self.want.wire {
-                    true => decode::wire(&packet, &segment),
+                    true => decode::wire(&packet, segment),
                     false => Wire::default(),
                 };
                 if segment.payload_at.is_none() {
@@ -118,6 +121,7 @@ impl Engine {
                     want: self.want,
                     counters: &mut self.counters,
                     room: &mut self.room,
+                    marks: &mut self.marks,
                     packet: packet.no,
                     at_end: false,
                     time: packet.time,
@@ -129,7 +133,7 @@ impl Engine {
                 };
                 self.counts.tcp_packets += 1;
                 let conn = ConnId(self.next_conn);
-                let new = work.segment(&segment, wire, &mut self.table, &mut self.ended, conn);
+                let new = work.segment(segment, wire, &mut self.table, &mut self.ended, conn);
                 work.settle();
                 self.next_conn += u32::from(new);
                 self.counts.tcp_conns += u64::from(new);
@@ -161,6 +165,7 @@ impl Engine {
             time: self.last.1,
             sink,
             room: &mut self.room,
+            marks: &mut self.marks,
             notes: None,
             error: None,
             added: &mut self.added,
@@ -207,6 +212,7 @@ impl Engine {
             want: self.want,
             counters: &mut self.counters,
             room: &mut self.room,
+            marks: &mut self.marks,
             packet: self.last.0,
             at_end: true,
             time: self.last.1,
@@ -266,6 +272,7 @@ struct Work<'a> {
     want: Want,
     counters: &'a mut Counters,
     room: &'a mut Vec<u8>,
+    marks: &'a mut Vec<Mark>,
     packet: PacketNo,
     at_end: bool,
     time: Timestamp,
@@ -287,7 +294,10 @@ impl Work<'_> {
         conn: ConnId,
     ) -> bool {
         let key = Key::new(segment.src, segment.dst);
-        let known = table.find(&key).map(|entry| entry.tcp.is_another(segment));
+        let mut place = table.place(&key);
+        let known = place
+            .and_then(|place| table.at(place))
+            .map(|entry| entry.tcp.is_another(segment));
         let new = known != Some(false);
         if new {
             let asked = asks(segment.payload);
@@ -310,11 +320,12 @@ impl Work<'_> {
                     doubted: false,
                 },
             );
+            place = table.place(&key);
             if let Some(notes) = &mut self.notes {
                 notes.start(self.packet);
             }
         }
-        let Some(entry) = table.find(&key) else {
+        let Some(entry) = place.and_then(|place| table.at(place)) else {
             return new;
         };
         if !entry.tcp.oriented() && !segment.is_empty() {
@@ -394,6 +405,7 @@ impl Work<'_> {
     }
 
     /// Puts behind the facts of the packet what the sink adds to them.
+    #[inline]
     fn settle(&mut self) {
         if self.added.is_empty() && self.gone.is_empty() {
             return;
@@ -432,7 +444,7 @@ impl Work<'_> {
             sink: self.sink,
             error: &mut self.error,
             room: self.room,
-            marks: Vec::new(),
+            marks: self.marks,
         }
     }
 }

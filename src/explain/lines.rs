@@ -256,7 +256,8 @@ impl Lines {
                 it.flat_map(|c| [' ', c]).collect()
             };
             let (mut tens, mut ones) = (tens, ones);
-            self.push(format!("{indent}{}", spread(&mut tens)), Look::Dim);
+            let tens = format!("{indent}{}", spread(&mut tens));
+            self.push(tens.trim_end().to_owned(), Look::Dim);
             self.push(format!("{indent}{}", spread(&mut ones)), Look::Dim);
         }
         let rows = ruler.rows(bits);

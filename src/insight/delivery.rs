@@ -60,8 +60,9 @@ const POLLS: u64 = 3;
 #[derive(Debug, Default)]
 pub struct Exchange {
     key: Option<Key>,
-    /// Bytes on the wire since it was asked for.
+    /// Bytes on the wire, and messages, since it was asked for.
     bytes: u64,
+    messages: u64,
     answer: Option<Answer>,
     /// Bytes of the server that came and are not yet known to be body or head; where they begin.
     fresh: Vec<u8>,
@@ -144,14 +145,13 @@ impl Exchange {
                 self.answer = None;
                 self.fresh = Vec::new();
                 self.over = true;
+                self.count(market);
                 self.switch(event, flow, (path, Sort::Messages), market);
             }
             EventKind::Ws(Ws::Message(message))
                 if message.kind.is_data() && event.dir == Some(Dir::S2c) =>
             {
-                if let Some(stall) = self.stall(market) {
-                    stall.updates += 1;
-                }
+                self.messages += u64::from(self.key.is_some());
             }
             _ => {}
         }
@@ -276,6 +276,15 @@ impl Exchange {
         self.settle(market);
         if let Some(stall) = self.stall(market) {
             stall.bytes += std::mem::take(&mut self.bytes);
+        }
+        self.count(market);
+    }
+
+    /// Puts the messages that came to what was asked for.
+    fn count(&mut self, market: &mut Market) {
+        let messages = std::mem::take(&mut self.messages);
+        if let Some(stall) = self.stall(market) {
+            stall.updates += messages;
         }
     }
 

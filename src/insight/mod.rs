@@ -9,9 +9,9 @@ mod pairs;
 mod timers;
 
 use crate::model::{
-    Beat, ConnId, Dir, Event, EventKind, Flow, Insight, InsightKind, Kind, Label, Loan, Message,
-    MessageRef, Note, PacketNo, Piece, Place, Segment, SessionId, Sink, Space, Tcp, Timestamp,
-    Want, What, Wire, Ws,
+    Beat, ConnId, Conns, Dir, Event, EventKind, Flow, Insight, InsightKind, Kind, Label, Loan,
+    Message, MessageRef, Note, PacketNo, Piece, Place, Segment, SessionId, Sink, Space, Tcp,
+    Timestamp, Want, What, Wire, Ws,
 };
 use crate::payload::{Dialect, Said};
 use autopsy::{Autopsy, Silences};
@@ -19,7 +19,7 @@ use cost::Meter;
 use delivery::{Exchange, Market};
 use heartbeat::Heartbeats;
 use pairs::Book;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 
 /// A sink that passes everything on, adds what heartbeats, requests and bytes tell, and gives the
@@ -27,7 +27,9 @@ use std::io;
 #[derive(Debug)]
 pub struct Insights<S> {
     sink: S,
-    conns: HashMap<ConnId, Box<Conn>>,
+    /// See [`Want::ends_only`].
+    ends_only: bool,
+    conns: Conns<Box<Conn>>,
     silences: Silences,
     market: Market,
     said: VecDeque<(Place, EventKind)>,
@@ -59,8 +61,9 @@ impl<S: Sink> Insights<S> {
     /// Adds insights on the way to this sink.
     pub fn new(sink: S) -> Self {
         Self {
+            ends_only: sink.want().ends_only,
             sink,
-            conns: HashMap::new(),
+            conns: Conns::default(),
             silences: Silences::default(),
             market: Market::default(),
             said: VecDeque::new(),
@@ -82,14 +85,17 @@ impl<S: Sink> Insights<S> {
 
     fn look(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) {
         self.now = event.time;
-        if begins(&event.kind) {
-            self.conns.entry(event.conn).or_default();
-        }
-        let Some(conn) = self.conns.get_mut(&event.conn) else {
-            return;
+        let conn = match begins(&event.kind) {
+            true => self.conns.get_or_insert_with(event.conn, Box::default),
+            false => match self.conns.get_mut(event.conn) {
+                Some(conn) => conn,
+                None => return,
+            },
         };
-        conn.meter.look(event);
-        conn.exchange.look(event, flow, &mut self.market);
+        if !self.ends_only {
+            conn.meter.look(event);
+            conn.exchange.look(event, flow, &mut self.market);
+        }
         if let EventKind::Ws(Ws::Open(open)) = &event.kind {
             conn.session = Some(Box::new(Session {
                 id: open.session,
@@ -129,6 +135,7 @@ impl<S: Sink> Insights<S> {
                     parts: &mut self.parts,
                     event,
                     dir,
+                    ends_only: self.ends_only,
                 };
                 hearer.message(message, loan);
             }
@@ -152,6 +159,7 @@ struct Hearer<'a> {
     parts: &'a mut Vec<Said>,
     event: &'a Event,
     dir: Dir,
+    ends_only: bool,
 }
 
 impl Hearer<'_> {
@@ -161,18 +169,19 @@ impl Hearer<'_> {
             Kind::Pong => self.pong(Beat::WebSocket, loan.bytes),
             Kind::Close | Kind::Binary => {}
             Kind::Text if message.complete && loan.bytes.len() as u64 == message.length => {
-                if let Ok(text) = std::str::from_utf8(loan.bytes) {
-                    self.text(text);
-                }
+                self.text(loan.bytes);
             }
             // It may have been the answer to anything.
             Kind::Text => self.session.book.doubt(self.dir),
         }
     }
 
-    fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &[u8]) {
         let mut parts = std::mem::take(self.parts);
-        self.session.dialect.look(text, &mut parts);
+        match self.ends_only {
+            true => self.session.dialect.look_for_beats(text, &mut parts),
+            false => self.session.dialect.look(text, &mut parts),
+        }
         for part in parts.drain(..) {
             let (session, dir) = (&mut *self.session, self.dir);
             match part {
@@ -212,11 +221,17 @@ impl Hearer<'_> {
     }
 
     fn ping(&mut self, by: Beat, key: Option<&[u8]>) {
+        if self.ends_only {
+            return;
+        }
         let mine = self.dir.of_mut(self.heartbeats);
         mine.ping(by, self.event, key);
     }
 
     fn pong(&mut self, by: Beat, key: &[u8]) {
+        if self.ends_only {
+            return;
+        }
         let asked = self.dir.flip().of_mut(self.heartbeats);
         let said = asked.pong(Some(self.session.id), by, self.event, key);
         self.said.extend(said);
@@ -225,30 +240,29 @@ impl Hearer<'_> {
 
 impl<S: Sink> Sink for Insights<S> {
     fn want(&self) -> Want {
+        let want = self.sink.want();
         Want {
             joined: true,
-            stream: true,
-            wire: true,
-            ..self.sink.want()
+            stream: want.stream || !self.ends_only,
+            wire: want.wire || !self.ends_only,
+            ..want
         }
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-        let session = self
-            .conns
-            .get_mut(&event.conn)
-            .and_then(|conn| conn.session.as_mut());
-        match (&event.kind, session) {
-            (EventKind::Ws(Ws::Close(close)), Some(session)) => {
-                let mut close = close.clone();
-                close.why += &session.autopsy.evidence(event, &close, &mut self.silences);
-                let event = Event {
-                    kind: EventKind::Ws(Ws::Close(close)),
-                    ..event.clone()
-                };
-                self.sink.event(&event, flow, loan)?;
-            }
-            _ => self.sink.event(event, flow, loan)?,
+        if let EventKind::Ws(Ws::Close(close)) = &event.kind
+            && let Some(conn) = self.conns.get_mut(event.conn)
+            && let Some(session) = &conn.session
+        {
+            let mut close = close.clone();
+            close.why += &session.autopsy.evidence(event, &close, &mut self.silences);
+            let event = Event {
+                kind: EventKind::Ws(Ws::Close(close)),
+                ..event.clone()
+            };
+            self.sink.event(&event, flow, loan)?;
+        } else {
+            self.sink.event(event, flow, loan)?;
         }
         self.look(event, flow, loan);
         Ok(())
@@ -259,7 +273,7 @@ impl<S: Sink> Sink for Insights<S> {
     }
 
     fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
-        if let Some(conn) = self.conns.get_mut(&piece.conn) {
+        if let Some(conn) = self.conns.get_mut(piece.conn) {
             let len = piece.bytes.len() as u64;
             // What was decrypted came over the wire only once, as the bytes around it.
             let outside = piece.space == Space::Tcp;
@@ -278,7 +292,7 @@ impl<S: Sink> Sink for Insights<S> {
     }
 
     fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
-        if let Some(conn) = self.conns.get_mut(&conn) {
+        if let Some(conn) = self.conns.get_mut(conn) {
             conn.meter.wire(dir, wire);
             conn.exchange.wire(wire.total());
         }
@@ -287,26 +301,32 @@ impl<S: Sink> Sink for Insights<S> {
 
     fn over(&mut self, conn: ConnId) {
         self.sink.over(conn);
-        let Some(mut conn) = self.conns.remove(&conn) else {
+        let Some(mut conn) = self.conns.remove(conn) else {
             return;
         };
-        conn.exchange.over(&mut self.market);
         let id = conn.session.as_ref().map(|session| session.id);
-        for dir in Dir::BOTH {
-            self.said.extend(dir.of(&conn.heartbeats).sum(id, dir));
+        if !self.ends_only {
+            conn.exchange.over(&mut self.market);
+            for dir in Dir::BOTH {
+                self.said.extend(dir.of(&conn.heartbeats).sum(id, dir));
+            }
+            if let Some(session) = &mut conn.session {
+                self.said.extend(session.book.sum(session.id, self.now));
+                let silence = session.autopsy.longest().map(Box::new);
+                let silence = silence.map(InsightKind::Silence);
+                self.said
+                    .extend(silence.map(|kind| (Place::default(), say(id, kind))));
+            }
         }
         if let Some(session) = &mut conn.session {
-            self.said.extend(session.book.sum(session.id, self.now));
-            let silence = session.autopsy.longest().map(Box::new);
-            let silence = silence.map(InsightKind::Silence);
-            self.said
-                .extend(silence.map(|kind| (Place::default(), say(id, kind))));
             let open = session.autopsy.open(self.now);
             let open = open.map(|text| InsightKind::StillOpen(text.into()));
             let place = Place::default();
             self.said.extend(open.map(|kind| (place, say(id, kind))));
         }
-        self.said.extend(conn.meter.sum(id));
+        if !self.ends_only {
+            self.said.extend(conn.meter.sum(id));
+        }
     }
 
     fn more(&mut self) -> Option<(Place, EventKind)> {

@@ -44,7 +44,7 @@ pub struct Cx<'a> {
     /// the next.
     pub room: &'a mut Vec<u8>,
     /// What was completed, for whoever follows its bytes; only where marks are wanted.
-    pub marks: Vec<Mark>,
+    pub marks: &'a mut Vec<Mark>,
 }
 
 /// Something that was completed, and the bytes that it rests on.

@@ -58,26 +58,34 @@ pub enum EventKind {
 impl EventKind {
     /// The kind as JSON names it, one of [`KINDS`].
     #[must_use]
+    #[inline]
     pub fn word(&self) -> &'static str {
+        KINDS.get(self.nth()).copied().unwrap_or_default()
+    }
+
+    /// Where in [`KINDS`] its word stands.
+    #[must_use]
+    #[inline]
+    pub fn nth(&self) -> usize {
         match self {
-            Self::Tcp(Tcp::Open(_)) => "tcp.open",
-            Self::Tcp(Tcp::Close(_)) => "tcp.close",
-            Self::Tcp(Tcp::Note(_)) => "tcp.note",
-            Self::Http(Http::Request(_)) => "http.request",
-            Self::Http(Http::Response(_)) => "http.response",
-            Self::Tls(Tls::Hello(_)) => "tls.hello",
-            Self::Tls(Tls::Certificate(_)) => "tls.certificate",
-            Self::Tls(Tls::Alert(_)) => "tls.alert",
-            Self::Tls(Tls::Inside(_)) => "tls.inside",
-            Self::Tls(Tls::Close(_)) => "tls.close",
-            Self::Ws(Ws::Open(_)) => "ws.open",
-            Self::Ws(Ws::Refused(_)) => "ws.refused",
-            Self::Ws(Ws::Frame(_)) => "ws.frame",
-            Self::Ws(Ws::Message(_)) => "ws.message",
-            Self::Ws(Ws::Close(_)) => "ws.close",
-            Self::Anomaly(_) => "anomaly",
-            Self::Finding(_) => "finding",
-            Self::Insight(_) => "insight",
+            Self::Tcp(Tcp::Open(_)) => 0,
+            Self::Tcp(Tcp::Close(_)) => 1,
+            Self::Tcp(Tcp::Note(_)) => 2,
+            Self::Http(Http::Request(_)) => 3,
+            Self::Http(Http::Response(_)) => 4,
+            Self::Tls(Tls::Hello(_)) => 5,
+            Self::Tls(Tls::Certificate(_)) => 6,
+            Self::Tls(Tls::Alert(_)) => 7,
+            Self::Tls(Tls::Inside(_)) => 8,
+            Self::Tls(Tls::Close(_)) => 9,
+            Self::Ws(Ws::Open(_)) => 10,
+            Self::Ws(Ws::Refused(_)) => 11,
+            Self::Ws(Ws::Frame(_)) => 12,
+            Self::Ws(Ws::Message(_)) => 13,
+            Self::Ws(Ws::Close(_)) => 14,
+            Self::Anomaly(_) => 15,
+            Self::Finding(_) => 16,
+            Self::Insight(_) => 17,
         }
     }
 }

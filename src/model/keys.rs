@@ -122,6 +122,8 @@ struct Shared {
     count: AtomicU64,
     /// Someone has asked in vain.
     lacking: AtomicBool,
+    /// There is whom to ask.
+    askable: AtomicBool,
     more: Mutex<Option<More>>,
 }
 
@@ -133,6 +135,7 @@ impl Default for Shared {
             expected: AtomicU64::new(u64::MAX),
             count: AtomicU64::new(0),
             lacking: AtomicBool::new(false),
+            askable: AtomicBool::new(false),
             more: Mutex::default(),
         }
     }
@@ -397,6 +400,7 @@ impl Keys {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *slot = Some(Box::new(more));
+        self.shared.askable.store(true, Ordering::Relaxed);
     }
 
     /// Says that the capture brings secrets between its packets: more may come with later ones.
@@ -427,7 +431,15 @@ impl Keys {
     /// Asks for more before a packet, where any was looked for in vain since the last time.
     ///
     /// Who is behind another reader of the same packets learns them for those that come next there.
+    #[inline]
     pub fn refresh(&self, by: By) {
+        // Asked before every packet, mostly where nobody can be asked for more.
+        if self.shared.askable.load(Ordering::Relaxed) {
+            self.ask_for_more(by);
+        }
+    }
+
+    fn ask_for_more(&self, by: By) {
         let newest = self.shared.newest.fetch_max(by.0, Ordering::Relaxed);
         if !self.shared.lacking.swap(false, Ordering::Relaxed) {
             return;

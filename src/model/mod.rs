@@ -10,6 +10,7 @@
 
 mod carried;
 mod config;
+mod conns;
 mod counts;
 mod cx;
 mod event;
@@ -33,6 +34,7 @@ mod ws;
 
 pub use carried::Carried;
 pub use config::{Config, Protocol};
+pub use conns::Conns;
 pub use counts::Counts;
 pub use cx::{Counters, Cx, Mark, Place};
 pub use event::{Anomaly, Event, EventKind, KINDS, What};

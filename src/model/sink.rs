@@ -143,6 +143,8 @@ pub struct Want {
     pub unjudged: bool,
     /// Insights, although nobody reads findings. Where findings are read, insights come as well.
     pub insights: bool,
+    /// Of the insights only those that tell how sessions ended: nobody reads the others.
+    pub ends_only: bool,
     /// Calls of [`Sink::wire`].
     pub wire: bool,
     /// Calls of [`Sink::segment`].

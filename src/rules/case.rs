@@ -114,7 +114,7 @@ impl Case {
                         self.undecided(rule, dir, why);
                         continue;
                     }
-                    let (Check::End(check) | Check::FrameAndEnd(_, check)) = rule.check else {
+                    let (Check::End(check) | Check::FrameAndEnd(_, _, check)) = rule.check else {
                         continue;
                     };
                     let scene = Scene {
@@ -144,7 +144,7 @@ impl Case {
         if !self.history.side(dir).lost {
             return;
         }
-        let those = table.frame.iter().chain(&table.message);
+        let those = table.frame.0.all().chain(table.message.0.all());
         for rule in those.filter(|rule| rule.by.means(dir)) {
             // What takes other connections too is not looked for in one alone.
             if missing::applies(rule, &self.history) && !rule.needs.has(Needs::MANY) {

@@ -3,7 +3,7 @@
 use super::history::{At, History};
 use super::others::Others;
 use super::ping::seconds;
-use super::{BZ, By, Check, G, GB, GZ, Needs, Note, Rule, note};
+use super::{BZ, By, Check, G, GB, GZ, Needs, Note, OnFrame, OnMessage, Rule, note};
 use crate::model::Severity::{self, Error, Warning};
 use crate::model::{CloseCode, Dir, Flow, Kind, Message, Opcode};
 
@@ -18,7 +18,7 @@ pub const RULES: &[Rule] = &[
         title: "A close has an empty body, or a code of two bytes first",
         why: "One byte is no code",
         cause: "A close frame written by hand",
-        check: Check::Message(|message, _, _| {
+        check: Check::Message(OnMessage::CLOSE, |message, _, _| {
             (message.kind == Kind::Close && message.length == 1)
                 .then(|| note("the body is one byte"))
         }),
@@ -33,7 +33,7 @@ pub const RULES: &[Rule] = &[
         title: "The reason of a close is valid UTF-8",
         why: "The reason is text, and a receiver fails the connection on text that is none",
         cause: "A reason cut to 123 bytes in the middle of a character",
-        check: Check::Message(|message, payload, _| {
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
             let reason = payload.get(2..)?;
             let at = std::str::from_utf8(reason).err()?.valid_up_to();
             (message.kind == Kind::Close)
@@ -50,7 +50,9 @@ pub const RULES: &[Rule] = &[
         title: "A close code is not below 1000",
         why: "Codes 0 to 999 are not used",
         cause: "An application's own numbers, or an HTTP status, used as a close code",
-        check: Check::Message(|message, payload, _| in_range(message, payload, 0, 999)),
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
+            in_range(message, payload, 0, 999)
+        }),
     },
     Rule {
         number: 89,
@@ -62,7 +64,9 @@ pub const RULES: &[Rule] = &[
         title: "A close code is not 1004",
         why: "1004 is reserved and has no meaning yet",
         cause: "An implementation of an early draft, where it meant a message too large",
-        check: Check::Message(|message, payload, _| in_range(message, payload, 1004, 1004)),
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
+            in_range(message, payload, 1004, 1004)
+        }),
     },
     Rule {
         number: 90,
@@ -74,7 +78,7 @@ pub const RULES: &[Rule] = &[
         title: "1005, 1006 and 1015 are never on the wire",
         why: "These codes tell an application what the wire did not say",
         cause: "A proxy or a handler that passes on the code which its own library reported",
-        check: Check::Message(|message, payload, _| {
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
             let CloseCode(code) = code(message, payload)?;
             matches!(code, 1005 | 1006 | 1015).then(|| note(format!("the code is {code}")))
         }),
@@ -89,7 +93,9 @@ pub const RULES: &[Rule] = &[
         title: "A close code is not one of 1016 to 2999",
         why: "These codes are kept for the protocol and its extensions, and none is assigned",
         cause: "An application's own numbers; 4000 to 4999 are there for them",
-        check: Check::Message(|message, payload, _| in_range(message, payload, 1016, 2999)),
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
+            in_range(message, payload, 1016, 2999)
+        }),
     },
     Rule {
         number: 92,
@@ -101,7 +107,7 @@ pub const RULES: &[Rule] = &[
         title: "A code from 3000 to 3999 is registered",
         why: "These codes are for libraries and frameworks, first come, first served; 3000, 3003 and 3008 are taken",
         cause: "A library that never asked IANA",
-        check: Check::Message(|message, payload, _| {
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
             let CloseCode(code) = code(message, payload)?;
             ((3000..=3999).contains(&code) && !matches!(code, 3000 | 3003 | 3008)).then(|| {
                 note(format!(
@@ -120,7 +126,9 @@ pub const RULES: &[Rule] = &[
         title: "Codes from 4000 to 4999 are private",
         why: "Only the application knows what such a code means",
         cause: "An application's own reason for closing",
-        check: Check::Message(|message, payload, _| in_range(message, payload, 4000, 4999)),
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
+            in_range(message, payload, 4000, 4999)
+        }),
     },
     Rule {
         number: 94,
@@ -132,7 +140,9 @@ pub const RULES: &[Rule] = &[
         title: "A close code is not above 4999",
         why: "No range is defined there, and libraries reject it",
         cause: "An application's own numbers, or bytes in the wrong order",
-        check: Check::Message(|message, payload, _| in_range(message, payload, 5000, u16::MAX)),
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
+            in_range(message, payload, 5000, u16::MAX)
+        }),
     },
     Rule {
         number: 95,
@@ -144,7 +154,9 @@ pub const RULES: &[Rule] = &[
         title: "1010 comes from a client",
         why: "1010 tells a server which extension it ought to have agreed to; a server fails the handshake instead",
         cause: "A server that gives 1010 another meaning",
-        check: Check::Message(|message, payload, _| in_range(message, payload, 1010, 1010)),
+        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
+            in_range(message, payload, 1010, 1010)
+        }),
     },
     Rule {
         number: 96,
@@ -156,7 +168,7 @@ pub const RULES: &[Rule] = &[
         title: "1001 and 1011 to 1014 point at a cause outside the dialogue",
         why: "They are the first place to look when connections drop",
         cause: "A page that was left, a crash, a deployment, overload, or a gateway",
-        check: Check::Message(|message, payload, scene| {
+        check: Check::Message(OnMessage::CLOSE, |message, payload, scene| {
             // An answer repeats what it answers.
             if scene.theirs().close.is_some() {
                 return None;
@@ -184,7 +196,7 @@ pub const RULES: &[Rule] = &[
         title: "No data frame comes after its sender's own close",
         why: "A close promises that no data follows; the peer discards it",
         cause: "A writer that does not know that the connection is closing",
-        check: Check::Frame(|frame, scene| {
+        check: Check::Frame(OnFrame::AFTER_CLOSE, |frame, scene| {
             let close = scene.mine().close?;
             (!frame.opcode.is_control()).then(|| {
                 note(format!(
@@ -205,7 +217,7 @@ pub const RULES: &[Rule] = &[
         title: "No frame of any kind comes after its sender's own close",
         why: "The peer may have closed the connection already, and answers with a RST",
         cause: "A heartbeat that answers pings to the last",
-        check: Check::Frame(|frame, scene| {
+        check: Check::Frame(OnFrame::AFTER_CLOSE, |frame, scene| {
             let close = scene.mine().close?;
             // Pings have rule 83, closes 106, data 97.
             let other =
@@ -259,7 +271,7 @@ pub const RULES: &[Rule] = &[
         title: "The answer to a close repeats its code",
         why: "It typically does; another code tells that the two sides close for different reasons",
         cause: "Two closes that crossed, or a library that answers with a code of its own",
-        check: Check::Message(|message, payload, scene| {
+        check: Check::Message(OnMessage::CLOSE, |message, payload, scene| {
             let theirs = scene.theirs().close?;
             let mine = code(message, payload);
             let answer = message.kind == Kind::Close && scene.mine().close.is_none();
@@ -405,7 +417,7 @@ pub const RULES: &[Rule] = &[
         title: "A side sends one close frame",
         why: "A close is answered only by who has not sent one; a second one may meet a closed connection",
         cause: "A library that answers the answer to its own close",
-        check: Check::Frame(|frame, scene| {
+        check: Check::Frame(OnFrame::AFTER_CLOSE, |frame, scene| {
             let close = scene.mine().close?;
             (frame.opcode == Opcode::CLOSE)
                 .then(|| note(format!("the first one was event {}", close.at.id)))

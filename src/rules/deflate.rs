@@ -2,7 +2,7 @@
 
 use super::answer::offered;
 use super::fields::{Extension, show};
-use super::{By, Check, DG, H, Needs, Note, Rule, Scene, note, secrets};
+use super::{By, Check, DG, H, Needs, Note, OnFrame, OnMessage, Rule, Scene, note, secrets};
 use crate::model::Severity::{self, Error, Warning};
 use crate::model::{Culprit, Dir, Ending, Kind, Message, Opcode};
 
@@ -166,7 +166,7 @@ pub const RULES: &[Rule] = &[
         title: "RSV1 is not set on control frames",
         why: "Control frames are never compressed",
         cause: "A sender that sets RSV1 on whatever it sends",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::RSV, |frame, _| {
             (frame.opcode.is_control() && frame.rsv & 4 != 0)
                 .then(|| note(format!("RSV1 is set on a {} frame", frame.opcode)))
         }),
@@ -181,7 +181,7 @@ pub const RULES: &[Rule] = &[
         title: "RSV1 is set on the first fragment only",
         why: "RSV1 says of a whole message that it is compressed",
         cause: "A sender that compresses fragments, not messages",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::RSV, |frame, _| {
             (frame.opcode == Opcode::CONTINUATION && frame.rsv & 4 != 0)
                 .then(|| note("RSV1 is set on a continuation frame"))
         }),
@@ -196,7 +196,7 @@ pub const RULES: &[Rule] = &[
         title: "A compressed message inflates",
         why: "A receiver that cannot inflate a message fails the connection",
         cause: "Data changed after compression, or a compressor that lost its state",
-        check: Check::Message(|message, _, _| {
+        check: Check::Message(OnMessage::INFLATED, |message, _, _| {
             let text = match message.inflated.ending {
                 Ending::Broken(Culprit::Unknown) => {
                     "the payload does not inflate, and none of the known faults of senders explains it"
@@ -222,7 +222,7 @@ pub const RULES: &[Rule] = &[
         title: "The four bytes 00 00 FF FF are removed from the end",
         why: "They are always the same, and the receiver puts them back",
         cause: "A sender that flushes and forgets to cut",
-        check: Check::Message(|message, _, _| {
+        check: Check::Message(OnMessage::INFLATED, |message, _, _| {
             (message.inflated.ending == Ending::TailLeft)
                 .then(|| note("the payload still ends in an empty stored block"))
         }),
@@ -237,7 +237,7 @@ pub const RULES: &[Rule] = &[
         title: "No match reaches back farther than the agreed window",
         why: "A receiver keeps no more than the window, and cannot copy from beyond it",
         cause: "zlib told the wrong number of bits, or told none",
-        check: Check::Message(|message, _, _| {
+        check: Check::Message(OnMessage::INFLATED, |message, _, _| {
             broken(message, |culprit| culprit == Culprit::Window).then(|| note("a match reaches back beyond the agreed window; with a window of 32 KiB the message inflates"))
         }),
     },
@@ -251,7 +251,7 @@ pub const RULES: &[Rule] = &[
         title: "After no_context_takeover no match reaches before its message",
         why: "The receiver forgets its window after each message",
         cause: "A compressor that is not reset between messages",
-        check: Check::Message(|message, _, _| {
+        check: Check::Message(OnMessage::INFLATED, |message, _, _| {
             broken(message, |culprit| culprit == Culprit::Takeover).then(|| note("a match reaches into the message before; with its text kept the message inflates"))
         }),
     },
@@ -265,7 +265,7 @@ pub const RULES: &[Rule] = &[
         title: "A message may end a DEFLATE stream",
         why: "This is legal, and many inflaters stop there for good",
         cause: "A compressor that is finished after each message, not flushed",
-        check: Check::Message(|message, _, _| {
+        check: Check::Message(OnMessage::INFLATED, |message, _, _| {
             message
                 .inflated
                 .bfinal
@@ -282,7 +282,7 @@ pub const RULES: &[Rule] = &[
         title: "Messages sent uncompressed do not enter the window",
         why: "The receiver does not pass them through its inflater, so it does not have them",
         cause: "A compressor that is fed every message, and whose output is dropped when it is longer",
-        check: Check::Message(|message, _, _| {
+        check: Check::Message(OnMessage::INFLATED, |message, _, _| {
             broken(message, |culprit| culprit == Culprit::PlainKept).then(|| note("the message inflates once the uncompressed messages before it are put into the window"))
         }),
     },
@@ -296,7 +296,7 @@ pub const RULES: &[Rule] = &[
         title: "Compression makes a message smaller",
         why: "A message may be sent uncompressed, message by message",
         cause: "A compressor without a threshold",
-        check: Check::Message(|message, _, scene| {
+        check: Check::Message(OnMessage::INFLATED, |message, _, scene| {
             let first = scene.mine().frames > 0;
             (message.compressed
                 && message.complete
@@ -321,7 +321,7 @@ pub const RULES: &[Rule] = &[
         title: "A message does not inflate to very many times its size",
         why: "A receiver must be able to hold what it is sent",
         cause: "An attack on memory, or a message of zeros",
-        check: Check::Message(|message, _, _| {
+        check: Check::Message(OnMessage::INFLATED, |message, _, _| {
             (message.compressed
                 && message.length > 1 << 20
                 && message.length / message.wire_length.max(1) > 200)
@@ -343,7 +343,7 @@ pub const RULES: &[Rule] = &[
         title: "Secrets are not compressed together with text that others choose",
         why: "The length of the result tells whether they are alike",
         cause: "Compression of all messages alike, inside TLS",
-        check: Check::Message(secret_beside_chosen),
+        check: Check::Message(OnMessage::INFLATED, secret_beside_chosen),
     },
 ];
 

@@ -1,7 +1,7 @@
 //! Frames.   RFC 6455 section 5
 
 use super::history::step;
-use super::{BZ, By, Check, G, GZ, HG, Note, Rule, Scene, note};
+use super::{BZ, By, Check, G, GZ, HG, Note, OnFrame, OnMessage, Rule, Scene, note};
 use crate::model::Severity::{Error, Warning};
 use crate::model::{Frame, Message, Opcode};
 
@@ -16,7 +16,7 @@ pub const RULES: &[Rule] = &[
         title: "Every frame from the client is masked",
         why: "The mask keeps a page from choosing the bytes on the wire, which could poison caches of old proxies",
         cause: "A hand-written client, or a server library used on the client's side",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::BARE, |frame, _| {
             frame
                 .masking_key
                 .is_none()
@@ -33,7 +33,7 @@ pub const RULES: &[Rule] = &[
         title: "No frame from the server is masked",
         why: "A client must fail the connection when it sees a masked frame",
         cause: "A client library used on the server's side",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::MASKED, |frame, _| {
             let key = frame.masking_key?;
             Some(note(format!(
                 "this {} frame is masked with {key}",
@@ -51,7 +51,9 @@ pub const RULES: &[Rule] = &[
         title: "RSV1 is 0 unless an agreed extension defines it",
         why: "A receiver must fail the connection on a reserved bit that no agreed extension defines",
         cause: "A sender that compresses though permessage-deflate was not agreed",
-        check: Check::Frame(|frame, scene| reserved(frame, 4, "RSV1", scene)),
+        check: Check::Frame(OnFrame::RSV, |frame, scene| {
+            reserved(frame, 4, "RSV1", scene)
+        }),
     },
     Rule {
         number: 52,
@@ -63,7 +65,9 @@ pub const RULES: &[Rule] = &[
         title: "RSV2 is 0 unless an agreed extension defines it",
         why: "A receiver must fail the connection on a reserved bit that no agreed extension defines",
         cause: "A sender that lost track of its own frame boundaries",
-        check: Check::Frame(|frame, scene| reserved(frame, 2, "RSV2", scene)),
+        check: Check::Frame(OnFrame::RSV, |frame, scene| {
+            reserved(frame, 2, "RSV2", scene)
+        }),
     },
     Rule {
         number: 53,
@@ -75,7 +79,9 @@ pub const RULES: &[Rule] = &[
         title: "RSV3 is 0 unless an agreed extension defines it",
         why: "A receiver must fail the connection on a reserved bit that no agreed extension defines",
         cause: "A sender that lost track of its own frame boundaries",
-        check: Check::Frame(|frame, scene| reserved(frame, 1, "RSV3", scene)),
+        check: Check::Frame(OnFrame::RSV, |frame, scene| {
+            reserved(frame, 1, "RSV3", scene)
+        }),
     },
     Rule {
         number: 54,
@@ -87,7 +93,7 @@ pub const RULES: &[Rule] = &[
         title: "The opcode is not one of 3 to 7",
         why: "These opcodes are reserved for data frames to come; a receiver must fail the connection",
         cause: "A sender that lost track of its own frame boundaries, or an experiment",
-        check: Check::Frame(|frame, scene| opcode(frame, 3, 7, scene)),
+        check: Check::Frame(OnFrame::RESERVED, |frame, scene| opcode(frame, 3, 7, scene)),
     },
     Rule {
         number: 55,
@@ -99,7 +105,9 @@ pub const RULES: &[Rule] = &[
         title: "The opcode is not one of 11 to 15",
         why: "These opcodes are reserved for control frames to come; a receiver must fail the connection",
         cause: "A sender that lost track of its own frame boundaries, or an experiment",
-        check: Check::Frame(|frame, scene| opcode(frame, 11, 15, scene)),
+        check: Check::Frame(OnFrame::RESERVED, |frame, scene| {
+            opcode(frame, 11, 15, scene)
+        }),
     },
     Rule {
         number: 56,
@@ -111,7 +119,7 @@ pub const RULES: &[Rule] = &[
         title: "A length up to 125 uses the 7-bit form",
         why: "The shortest form is required, so that a length has one spelling only",
         cause: "A hand-written sender that always uses a longer form",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::LENGTH, |frame, _| {
             (frame.length <= 125 && form(frame) > 0).then(|| too_long(frame))
         }),
     },
@@ -125,7 +133,7 @@ pub const RULES: &[Rule] = &[
         title: "A length from 126 to 65535 uses the 16-bit form",
         why: "The shortest form is required, so that a length has one spelling only",
         cause: "A hand-written sender that knows the 64-bit form only",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::LENGTH, |frame, _| {
             ((126..=65535).contains(&frame.length) && form(frame) > 2).then(|| too_long(frame))
         }),
     },
@@ -139,7 +147,7 @@ pub const RULES: &[Rule] = &[
         title: "The top bit of a 64-bit length is 0",
         why: "Lengths are kept within 63 bits, so that signed integers can hold them",
         cause: "A length that was negative before it was written, or lost frame boundaries",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::LENGTH, |frame, _| {
             (frame.length >> 63 == 1).then(|| note(format!("the length is {}", frame.length)))
         }),
     },
@@ -153,7 +161,7 @@ pub const RULES: &[Rule] = &[
         title: "Consecutive frames do not share a masking key",
         why: "Each frame needs a fresh key that cannot be foretold; a known key masks nothing",
         cause: "A key that is drawn once per connection, or a constant",
-        check: Check::Frame(|frame, scene| {
+        check: Check::Frame(OnFrame::MASKED, |frame, scene| {
             let (key, last) = (frame.masking_key?, scene.mine().key?);
             (key == last && key.0 != [0; 4])
                 .then(|| note(format!("the key {key} is that of the frame before")))
@@ -169,7 +177,7 @@ pub const RULES: &[Rule] = &[
         title: "The masking key is not zero",
         why: "A key of zero leaves the payload as it is, and so defeats the purpose of masking",
         cause: "A client that saves the work of masking, or forgot to fill the key in",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::MASKED, |frame, _| {
             (frame.masking_key?.0 == [0; 4]).then(|| note("the key is 00000000: nothing is masked"))
         }),
     },
@@ -183,7 +191,7 @@ pub const RULES: &[Rule] = &[
         title: "Masking keys do not follow a visible pattern",
         why: "A key must come from a strong source of entropy; whoever can foretell it can choose the bytes on the wire",
         cause: "A counter, or a clock, in place of random numbers",
-        check: Check::Frame(|frame, scene| {
+        check: Check::Frame(OnFrame::MASKED, |frame, scene| {
             let (key, side) = (frame.masking_key?, scene.mine());
             let by = step(side.key?, key);
             // Sixteen keys alike in one byte, and not in all: chance does not do that.
@@ -211,7 +219,7 @@ pub const RULES: &[Rule] = &[
         title: "A control frame has at most 125 bytes of payload",
         why: "Control frames come between the fragments of messages and must fit into small buffers",
         cause: "A ping or a close reason filled with application data",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::CONTROL, |frame, _| {
             (frame.opcode.is_control() && frame.length > 125).then(|| {
                 note(format!(
                     "this {} frame has {} bytes",
@@ -230,7 +238,7 @@ pub const RULES: &[Rule] = &[
         title: "A control frame is not fragmented",
         why: "Control frames come between the fragments of messages and cannot be fragments themselves",
         cause: "A sender that fragments every message alike",
-        check: Check::Frame(|frame, _| {
+        check: Check::Frame(OnFrame::CONTROL, |frame, _| {
             (frame.opcode.is_control() && !frame.fin)
                 .then(|| note(format!("this {} frame has FIN = 0", frame.opcode)))
         }),
@@ -245,7 +253,7 @@ pub const RULES: &[Rule] = &[
         title: "The payload makes sense once it is unmasked",
         why: "A receiver unmasks exactly once; what was masked twice, or not at all, arrives as noise",
         cause: "The library masks and the application too, or the mask bit is set without masking",
-        check: Check::Message(masked_twice),
+        check: Check::Message(OnMessage::BROKEN, masked_twice),
     },
     Rule {
         number: 65,
@@ -258,6 +266,7 @@ pub const RULES: &[Rule] = &[
         why: "Receivers limit what they take; such a length mostly means that frame boundaries were lost",
         cause: "A sender that lost track of its own frame boundaries",
         check: Check::FrameAndEnd(
+            OnFrame::LENGTH,
             |frame, _| {
                 (frame.length > 1 << 31).then(|| note(format!("the length is {}", frame.length)))
             },

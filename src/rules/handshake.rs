@@ -1,7 +1,7 @@
 //! The request that opens a session.   RFC 6455 sections 3, 4.1 and 11.3
 
 use super::fields::{elements, extensions, has_token, is_token, joined, show};
-use super::{By, Check, H, HB, HX, Needs, Note, Rule, Scene, note};
+use super::{By, Check, H, HB, HX, Needs, Note, OnFrame, Rule, Scene, note};
 use crate::model::Request;
 use crate::model::Severity::{self, Error, Warning};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -334,7 +334,7 @@ pub const RULES: &[Rule] = &[
         title: "The client sends nothing more before the 101 has come",
         why: "If the server refuses, these bytes would be taken for another request",
         cause: "A client that writes without waiting",
-        check: Check::Frame(|_, scene| {
+        check: Check::Frame(OnFrame::FIRST, |_, scene| {
             let (_, open) = scene.history.open.as_ref()?;
             (scene.mine().frames == 0 && scene.at.first < open.first).then(|| {
                 note(format!(

@@ -112,7 +112,8 @@ pub struct Begun {
     pub at: At,
     pub opcode: Opcode,
     pub frames: u32,
-    /// Where each frame's payload ends in the message; only the first few hundred.
+    /// Where each frame's payload ends in the message; only the first few hundred, and none where
+    /// there is one frame only.
     pub ends: Vec<u64>,
     pub empty: u32,
     pub length: u64,
@@ -263,7 +264,9 @@ impl History {
             begun.frames += 1;
             begun.length = begun.length.saturating_add(frame.length);
             begun.empty += u32::from(frame.length == 0 && !frame.fin);
-            if begun.ends.len() < KEPT {
+            // Of a message in one frame it is the length.
+            let whole = frame.fin && begun.frames == 1;
+            if !whole && begun.ends.len() < KEPT {
                 begun.ends.push(begun.length);
             }
             if frame.fin && !frame.unfinished {

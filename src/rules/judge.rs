@@ -3,15 +3,15 @@
 use super::case::Case;
 use super::history::{Asked, At, History};
 use super::missing;
+use super::on::{OfFrames, OfMessages};
 use super::others::Others;
-use super::{Check, GB, Needs, Note, Rule, Scene, fields, rules};
+use super::{Check, GB, Needs, Note, OnFrame, OnMessage, Rule, Scene, fields, rules};
 use crate::model::{
-    Anomaly, ConnId, Dir, Event, EventKind, Flow, Http, Kind, Loan, MessageRef, Note as TcpNote,
-    PacketNo, Piece, Place, Request, Response, Segment, Severity, Sink, Tcp, Tls, TlsClose, Trust,
-    Want, What, Wire, Ws,
+    Anomaly, ConnId, Conns, Dir, Event, EventKind, Flow, Http, Kind, Loan, MessageRef,
+    Note as TcpNote, PacketNo, Piece, Place, Request, Response, Segment, Severity, Sink, Tcp, Tls,
+    TlsClose, Trust, Want, What, Wire, Ws,
 };
-use foldhash::fast::FixedState;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 
 /// A sink that passes everything on, remembers what happened, and adds what the rules say of it.
@@ -23,8 +23,7 @@ use std::io;
 pub struct Judge<S> {
     sink: S,
     table: Table,
-    /// Numbered by ourselves: nobody can choose them to collide.
-    conns: HashMap<ConnId, Box<Case>, FixedState>,
+    conns: Conns<Box<Case>>,
     others: Others,
     said: VecDeque<(Place, EventKind)>,
 }
@@ -35,8 +34,8 @@ pub struct Table {
     request: Vec<&'static Rule>,
     answer: Vec<&'static Rule>,
     open: Vec<&'static Rule>,
-    pub frame: Vec<&'static Rule>,
-    pub message: Vec<&'static Rule>,
+    pub frame: OfFrames,
+    pub message: OfMessages,
     pub end: Vec<&'static Rule>,
     next: Vec<&'static Rule>,
 }
@@ -47,7 +46,7 @@ impl<S: Sink> Judge<S> {
         Self {
             sink,
             table: Table::new(),
-            conns: HashMap::default(),
+            conns: Conns::default(),
             others: Others::default(),
             said: VecDeque::new(),
         }
@@ -68,13 +67,14 @@ impl<S: Sink> Judge<S> {
             event.kind,
             EventKind::Tcp(Tcp::Open(_)) | EventKind::Http(_) | EventKind::Ws(_)
         );
-        let case = match self.conns.get_mut(&event.conn) {
-            Some(case) => case,
-            None if begins => self
+        let case = match begins {
+            true => self
                 .conns
-                .entry(event.conn)
-                .or_insert_with(|| Case::new(*flow)),
-            None => return,
+                .get_or_insert_with(event.conn, || Case::new(*flow)),
+            false => match self.conns.get_mut(event.conn) {
+                Some(case) => case,
+                None => return,
+            },
         };
         case.flow = *flow;
         let mut bench = Bench {
@@ -122,7 +122,7 @@ impl<S: Sink> Sink for Judge<S> {
     fn over(&mut self, conn: ConnId) {
         self.sink.over(conn);
         self.others.over(conn);
-        if let Some(mut case) = self.conns.remove(&conn) {
+        if let Some(mut case) = self.conns.remove(conn) {
             case.end(conn, &self.table, &mut self.others, &mut self.said);
         }
     }
@@ -156,8 +156,8 @@ impl Table {
             request: those(|check| matches!(check, Check::Request(_) | Check::Extensions(_))),
             answer: those(|check| matches!(check, Check::Answer(_) | Check::Extensions(_))),
             open: those(|check| matches!(check, Check::Open(_))),
-            frame: those(|check| matches!(check, Check::Frame(_) | Check::FrameAndEnd(..))),
-            message: those(|check| matches!(check, Check::Message(..))),
+            frame: OfFrames::new(),
+            message: OfMessages::new(),
             end: those(|check| matches!(check, Check::End(_) | Check::FrameAndEnd(..))),
             next: those(|check| matches!(check, Check::Next(_))),
         }
@@ -202,12 +202,12 @@ impl Bench<'_> {
     /// Asks these rules about the event, where what they need was seen.
     fn ask(
         &mut self,
-        rules: &[&'static Rule],
+        rules: impl IntoIterator<Item = &'static Rule>,
         dir: Dir,
         mut check: impl FnMut(&Check, &Scene<'_>) -> Option<Note>,
         missing: impl Fn(&Rule, &History) -> Option<&'static str>,
     ) {
-        for &rule in rules {
+        for rule in rules {
             // An answer may show what the client did.
             let dir = match (rule.by.means(dir), &rule.check) {
                 (true, _) => dir,
@@ -216,7 +216,7 @@ impl Bench<'_> {
             };
             let history = &self.case.history;
             let on_two_sides =
-                rule.needs.has(Needs::MANY) && matches!(rule.check, Check::Message(_));
+                rule.needs.has(Needs::MANY) && matches!(rule.check, Check::Message(..));
             if !missing::applies(rule, history)
                 || on_two_sides && !self.others.legs.has(self.event.conn)
             {
@@ -263,7 +263,7 @@ impl Bench<'_> {
                 .unwrap_or_default();
             let before = self.said.len();
             self.ask(
-                &table.request,
+                table.request.iter().copied(),
                 Dir::C2s,
                 |check, scene| match check {
                     Check::Request(check) => check(request, scene),
@@ -307,7 +307,7 @@ impl Bench<'_> {
         let table = self.table;
         let selected = super::answer::selected(response).unwrap_or_default();
         self.ask(
-            &table.answer,
+            table.answer.iter().copied(),
             Dir::S2c,
             |check, scene| match check {
                 Check::Answer(check) => check(response, scene),
@@ -359,7 +359,7 @@ impl Bench<'_> {
                 history.session = Some(open.session);
                 history.inferred = open.inferred || self.event.trust == Trust::Inferred;
                 self.ask(
-                    &table.open,
+                    table.open.iter().copied(),
                     Dir::S2c,
                     |check, scene| match check {
                         Check::Open(check) => check(open, scene),
@@ -373,14 +373,23 @@ impl Bench<'_> {
                 // No byte before it is missing: that would have been said.
                 dir.of_mut(&mut self.case.history.sides).doubt = false;
                 let doubt = self.event.trust == Trust::Inferred;
+                let marks = OnFrame::of(frame, self.case.history.side(dir));
+                // What cannot be decided is said of every rule, so then all are asked.
+                let all = doubt || missing::something(dir, &self.case.history);
+                let asked = table.frame.about(dir, marks, all);
                 self.ask(
-                    &table.frame,
+                    asked,
                     dir,
                     |check, scene| match check {
-                        Check::Frame(check) | Check::FrameAndEnd(check, _) => check(frame, scene),
+                        Check::Frame(_, check) | Check::FrameAndEnd(_, check, _) => {
+                            check(frame, scene)
+                        }
                         _ => None,
                     },
-                    |rule, history| missing::in_streams(rule, dir, history, doubt),
+                    |rule, history| {
+                        all.then(|| missing::in_streams(rule, dir, history, doubt))
+                            .flatten()
+                    },
                 );
                 self.case.history.frame(dir, frame, self.at);
             }
@@ -389,14 +398,22 @@ impl Bench<'_> {
                 self.others
                     .legs
                     .passed(self.event.conn, dir, message, loan.bytes, self.at);
+                let altered = self.others.legs.changed().is_some();
+                let marks = OnMessage::of(message, self.case.history.side(dir), altered);
+                let lost = doubt || !message.complete;
+                let all = lost || missing::something(dir, &self.case.history);
+                let asked = table.message.about(dir, marks, all);
                 self.ask(
-                    &table.message,
+                    asked,
                     dir,
                     |check, scene| match check {
-                        Check::Message(check) => check(message, loan.bytes, scene),
+                        Check::Message(_, check) => check(message, loan.bytes, scene),
                         _ => None,
                     },
                     |rule, history| {
+                        if !all {
+                            return None;
+                        }
                         let lost =
                             !message.complete && (history.side(dir).hole || !message.compressed);
                         lost.then_some(missing::LOST)

@@ -28,6 +28,12 @@ pub fn in_streams(rule: &Rule, dir: Dir, history: &History, doubt: bool) -> Opti
     (needs.has(Needs::BOTH) && lost).then_some(OTHER_LOST)
 }
 
+/// Whether there may be a rule about frames or messages of this direction that cannot be decided.
+pub fn something(dir: Dir, history: &History) -> bool {
+    let other = history.side(dir.flip());
+    history.inferred || history.side(dir).lost || other.lost || other.doubt
+}
+
 /// What a rule about a whole session needs and the capture does not have.
 pub fn at_end(rule: &Rule, dir: Dir, history: &History) -> Option<&'static str> {
     let needs = rule.needs;

@@ -18,6 +18,7 @@ mod judge;
 mod legs;
 mod message;
 mod missing;
+mod on;
 mod others;
 mod ping;
 mod refused;
@@ -27,6 +28,7 @@ pub use judge::Judge;
 
 use crate::model::{ConnId, Dir, Flow, Message, Open, Request, Response, Severity};
 use history::{At, History};
+use on::{OnFrame, OnMessage};
 use others::Others;
 
 /// What one side, or both, must or should do.
@@ -162,14 +164,18 @@ enum Check {
     Extensions(fn(&[fields::Extension], &Scene<'_>) -> Option<Note>),
     /// The upgrade that both agreed on.
     Open(fn(&Open, &Scene<'_>) -> Option<Note>),
-    /// A frame, before it is part of the history.
-    Frame(fn(&crate::model::Frame, &Scene<'_>) -> Option<Note>),
-    /// A message, before it is part of the history.
-    Message(fn(&Message, &[u8], &Scene<'_>) -> Option<Note>),
+    /// A frame with one of these marks, before it is part of the history.
+    Frame(
+        OnFrame,
+        fn(&crate::model::Frame, &Scene<'_>) -> Option<Note>,
+    ),
+    /// A message with one of these marks, before it is part of the history.
+    Message(OnMessage, fn(&Message, &[u8], &Scene<'_>) -> Option<Note>),
     /// The end of the connection, once for each side: what its sender did in all.
     End(fn(&Scene<'_>) -> Option<Note>),
-    /// A frame, and the end as well, which may show more.
+    /// A frame with one of these marks, and the end as well, which may show more.
     FrameAndEnd(
+        OnFrame,
         fn(&crate::model::Frame, &Scene<'_>) -> Option<Note>,
         fn(&Scene<'_>) -> Option<Note>,
     ),

@@ -1,10 +1,11 @@
 //! Pings and pongs.   RFC 6455 sections 5.5.2 and 5.5.3
 
 use super::history::{Ping, answered};
-use super::{BZ, By, Check, G, GB, Needs, Rule, Scene, note};
+use super::{BZ, By, Check, G, GB, Needs, OnFrame, OnMessage, Rule, Scene, note};
 use crate::model::Severity::{self, Error, Warning};
 use crate::model::{Kind, Message, Opcode};
 use memchr::memmem;
+use std::sync::LazyLock;
 
 pub const RULES: &[Rule] = &[
     Rule {
@@ -64,7 +65,7 @@ pub const RULES: &[Rule] = &[
         title: "Of several waiting pings, the newest alone may be answered",
         why: "This is allowed, and no reason to take the older pings for lost",
         cause: "A receiver that was busy, or a library that keeps only the newest ping",
-        check: Check::Message(|message, payload, scene| {
+        check: Check::Message(OnMessage::PONG, |message, payload, scene| {
             let pings = &scene.theirs().pings;
             let which = answered(pings, payload).filter(|_| message.kind == Kind::Pong)?;
             (which > 0).then(|| {
@@ -84,7 +85,7 @@ pub const RULES: &[Rule] = &[
         title: "A pong may come unasked",
         why: "An unasked pong is a heartbeat in one direction, and expects no answer",
         cause: "A keep-alive timer of the library",
-        check: Check::Message(|message, _, scene| {
+        check: Check::Message(OnMessage::PONG, |message, _, scene| {
             (message.kind == Kind::Pong && scene.theirs().pings.is_empty())
                 .then(|| note("no ping was waiting for this pong"))
         }),
@@ -99,7 +100,7 @@ pub const RULES: &[Rule] = &[
         title: "A pong comes as soon as it can",
         why: "Heartbeats measure the peer's health; a late pong may come after the connection was given up",
         cause: "An event loop that is blocked, or large messages queued before the pong",
-        check: Check::Message(|message, payload, scene| {
+        check: Check::Message(OnMessage::PONG, |message, payload, scene| {
             let pings = &scene.theirs().pings;
             let which = answered(pings, payload).filter(|_| message.kind == Kind::Pong)?;
             let took = scene.at.time.since(pings.get(which)?.at.time);
@@ -123,7 +124,7 @@ pub const RULES: &[Rule] = &[
         title: "No ping comes after its sender's own close",
         why: "After a close nothing is left to keep alive, and the peer need not answer",
         cause: "A heartbeat timer that is not stopped when the connection closes",
-        check: Check::Frame(|frame, scene| {
+        check: Check::Frame(OnFrame::AFTER_CLOSE, |frame, scene| {
             let close = scene.mine().close?;
             (frame.opcode == Opcode::PING).then(|| {
                 note(format!(
@@ -167,7 +168,7 @@ pub const RULES: &[Rule] = &[
         title: "One heartbeat is enough",
         why: "WebSocket pings and pings of the application at once double the cost and hide each other's failures",
         cause: "A framework with a heartbeat of its own on top of a library that has one too",
-        check: Check::Message(|message, payload, scene| {
+        check: Check::Message(OnMessage::PING, |message, payload, scene| {
             let mine = scene.mine();
             let second = match message.kind {
                 Kind::Ping => mine.app_ping && !mine.ws_ping,
@@ -204,6 +205,9 @@ fn went_on(ping: &Ping, scene: &Scene<'_>) -> i64 {
         .map_or(0, |last| last.time.since(ping.at.time))
 }
 
+/// What is looked for in every short text: made ready once.
+static PING: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new(b"\"ping\""));
+
 /// Whether this is a ping of the application's own: Engine.IO, or JSON that says so.
 pub fn is_app_ping(message: &Message, payload: &[u8]) -> bool {
     const WORDS: [&[u8]; 3] = [
@@ -214,7 +218,7 @@ pub fn is_app_ping(message: &Message, payload: &[u8]) -> bool {
     let short = payload.len() < 200 && message.kind == Kind::Text;
     short
         && (matches!(payload, b"2" | b"ping" | b"2probe")
-            || memmem::find(payload, b"\"ping\"").is_some()
+            || PING.find(payload).is_some()
                 && WORDS
                     .iter()
                     .any(|word| memmem::find(payload, word).is_some()))

@@ -8,7 +8,8 @@ use std::io;
 /// Passes on the events whose kind was asked for; all of them where none was.
 #[derive(Debug)]
 pub struct Only<S> {
-    kinds: Vec<&'static str>,
+    /// A bit for each of [`KINDS`].
+    kinds: u32,
     acks: bool,
     sink: S,
 }
@@ -19,18 +20,19 @@ impl<S: Sink> Only<S> {
     /// # Errors
     /// The first word that is neither.
     pub fn new<'a>(wanted: impl IntoIterator<Item = &'a str>, sink: S) -> Result<Self, &'a str> {
-        let mut kinds = Vec::new();
+        let mut kinds = 0;
         for word in wanted {
-            let before = kinds.len();
             let below = |kind: &str| {
                 kind.strip_prefix(word)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
             };
-            kinds.extend(KINDS.iter().filter(|kind| below(kind)));
-            if kinds.len() == before {
-                return Err(word);
+            let bits = KINDS.iter().enumerate().filter(|(_, kind)| below(kind));
+            match bits.fold(0, |bits, (nth, _)| bits | 1 << nth) {
+                0 => return Err(word),
+                bits => kinds |= bits,
             }
         }
+        let kinds = if kinds == 0 { u32::MAX } else { kinds };
         Ok(Self {
             kinds,
             acks: false,
@@ -51,7 +53,8 @@ impl<S: Sink> Only<S> {
 
     /// Whether events of this kind pass.
     fn passes(&self, kind: &str) -> bool {
-        self.kinds.is_empty() || self.kinds.contains(&kind)
+        let nth = KINDS.iter().position(|it| *it == kind);
+        nth.is_some_and(|nth| self.kinds & 1 << nth != 0)
     }
 }
 
@@ -75,7 +78,7 @@ impl<S: Sink> Sink for Only<S> {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-        if self.passes(event.kind.word()) {
+        if self.kinds & 1 << event.kind.nth() != 0 {
             self.sink.event(event, flow, loan)
         } else {
             Ok(())

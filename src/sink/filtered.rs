@@ -52,6 +52,7 @@ impl<S: Sink> Sink for Filtered<S> {
         Want {
             joined: want.joined || filter.needs_payload(),
             unjudged: want.unjudged && !judged,
+            ends_only: want.ends_only && !judged,
             ..want
         }
     }

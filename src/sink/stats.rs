@@ -7,10 +7,10 @@ use super::line::Line;
 use super::summary::Duration;
 use super::{Escaped, accounts};
 use crate::model::{
-    Close, ConnId, Cost, Counts, Dir, Event, EventKind, Flow, InsightKind, Kind, Label, Loan,
-    Message, MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, Wire, Ws,
+    Close, ConnId, Conns, Cost, Counts, Dir, Event, EventKind, Flow, InsightKind, Kind, Label,
+    Loan, Message, MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, Wire, Ws,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use twox_hash::XxHash64;
 
@@ -30,7 +30,7 @@ pub struct Format {
 pub struct Stats<W> {
     into: W,
     format: Format,
-    open: BTreeMap<ConnId, Connection>,
+    open: Conns<Box<Connection>>,
     totals: [Tally; 2],
     sessions: u64,
     /// The hash of each message that is on its way.
@@ -151,16 +151,17 @@ impl Tally {
 
 /// A frame, or a message with its hash, to be counted.
 #[derive(Clone, Copy)]
-struct Counted {
+struct Counted<'a> {
     dir: Dir,
-    message: Option<Message>,
+    message: Option<&'a Message>,
     sum: u64,
 }
 
-impl Counted {
+impl Counted<'_> {
+    #[inline]
     fn add_to(self, tallies: &mut [Tally; 2]) {
         let tally = self.dir.of_mut(tallies);
-        match &self.message {
+        match self.message {
             None => tally.frames += 1,
             Some(message) => {
                 tally.message(message);
@@ -176,7 +177,7 @@ impl<W: Write> Stats<W> {
         Self {
             into,
             format,
-            open: BTreeMap::new(),
+            open: Conns::default(),
             totals: Default::default(),
             sessions: 0,
             hashing: HashMap::new(),
@@ -194,7 +195,7 @@ impl<W: Write> Stats<W> {
     /// What the writer says.
     pub fn finish(mut self, counts: Counts) -> io::Result<()> {
         self.failed.take().map_or(Ok(()), Err)?;
-        for (id, connection) in std::mem::take(&mut self.open) {
+        for (id, connection) in self.open.drain() {
             self.row(id, &connection)?;
         }
         if self.format.json {
@@ -206,7 +207,7 @@ impl<W: Write> Stats<W> {
     }
 
     /// Counts an event into the totals.
-    fn count(&mut self, event: &Event) -> Option<Counted> {
+    fn count<'a>(&mut self, event: &'a Event) -> Option<Counted<'a>> {
         match (&event.kind, event.dir) {
             (EventKind::Ws(Ws::Open(_)), _) => self.sessions += 1,
             (EventKind::Ws(Ws::Frame(_)), Some(dir)) => {
@@ -222,7 +223,7 @@ impl<W: Write> Stats<W> {
                 let sum = self.checksum(event.conn, dir, message);
                 let counted = Counted {
                     dir,
-                    message: Some(*message),
+                    message: Some(message),
                     sum,
                 };
                 counted.add_to(&mut self.totals);
@@ -251,13 +252,12 @@ impl<W: Write> Stats<W> {
     }
 
     /// Notes an event in the row of its connection.
-    fn note(&mut self, event: &Event, flow: &Flow, counted: Option<Counted>) {
+    fn note(&mut self, event: &Event, flow: &Flow, counted: Option<Counted<'_>>) {
         if opens_row(&event.kind) {
             self.open
-                .entry(event.conn)
-                .or_insert_with(|| Connection::new(flow, event.time));
+                .get_or_insert_with(event.conn, || Box::new(Connection::new(flow, event.time)));
         }
-        let Some(connection) = self.open.get_mut(&event.conn) else {
+        let Some(connection) = self.open.get_mut(event.conn) else {
             return;
         };
         if let EventKind::Insight(insight) = &event.kind {
@@ -507,6 +507,7 @@ impl<W: Write> Sink for Stats<W> {
             stream: !self.format.totals_only,
             acks: false,
             insights: !self.format.totals_only,
+            ends_only: false,
             wire: !self.format.totals_only,
             segments: false,
         }
@@ -525,13 +526,13 @@ impl<W: Write> Sink for Stats<W> {
     }
 
     fn wire(&mut self, conn: ConnId, _: Dir, wire: Wire) {
-        if !self.open.contains_key(&conn) {
+        if !self.open.contains(conn) {
             self.stray_bytes += wire.total();
         }
     }
 
     fn gone(&mut self, conn: ConnId) {
-        let Some(connection) = self.open.remove(&conn) else {
+        let Some(connection) = self.open.remove(conn) else {
             return;
         };
         if let Err(error) = self.row(conn, &connection) {
@@ -552,7 +553,7 @@ impl<W: Write> Sink for Stats<W> {
     }
 
     fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
-        if let Some(connection) = self.open.get_mut(&piece.conn) {
+        if let Some(connection) = self.open.get_mut(piece.conn) {
             *piece.dir.of_mut(&mut connection.bytes) += piece.bytes.len() as u64;
         }
         Ok(())

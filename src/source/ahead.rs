@@ -38,7 +38,8 @@ impl Capture {
 fn look(path: &Path, keys: &Keys) -> io::Result<()> {
     let mut file = File::open(path)?;
     let mut head = Zeroizing::new(Vec::new());
-    file.by_ref().take(HEAD).read_to_end(&mut head)?;
+    // Most files are no pcapng: they are not read twice.
+    file.by_ref().take(12).read_to_end(&mut head)?;
     let Some((first, order)) = head.first_chunk::<12>().map(|head| head.split_at(8)) else {
         return Ok(());
     };
@@ -48,6 +49,7 @@ fn look(path: &Path, keys: &Keys) -> io::Result<()> {
     let order = Order {
         big_endian: order == [0x1a, 0x2b, 0x3c, 0x4d],
     };
+    file.by_ref().take(HEAD - 12).read_to_end(&mut head)?;
     if order.secrets_among_packets(&head) {
         keys.expect();
     }

@@ -29,7 +29,7 @@ pub struct Connection {
     labels: Labels,
     /// Only where acknowledgements are wanted.
     acks: Option<Box<Acks>>,
-    /// Only while something may hold messages up.
+    /// From when something may hold messages up: what did once will do so again.
     stalls: Option<Box<Stalls>>,
     /// The first packet, and when it came.
     first: (PacketNo, Timestamp),
@@ -251,7 +251,8 @@ impl Connection {
     pub fn segment(&mut self, segment: &Segment<'_>, cx: &mut Cx<'_>, above: &mut impl Above) {
         let dir = self.dir(segment.src);
         self.last = cx.time;
-        cx.want.marks = cx.want.acks || self.stalls.is_some();
+        cx.want.marks = cx.want.acks || self.stalled();
+        cx.marks.clear();
         let mut look = self.labels.look(segment, dir, cx.packet, cx.time);
         if std::mem::take(&mut self.reuses) {
             look.labels |= Wireshark::REUSED_PORTS;
@@ -319,7 +320,6 @@ impl Connection {
         if cx.want.acks {
             self.tell_acks(segment, &look, label, dir, cx);
         }
-        cx.marks.clear();
     }
 
     /// Ends what is still open: the capture is over, or the connection is given up.
@@ -616,10 +616,9 @@ impl Connection {
         let way = self.way(dir);
         let book = self.acks.get_or_insert_default();
         // Of a message whose beginning is not known any more it cannot be said when it was sent.
-        let marks = std::mem::take(&mut cx.marks);
         for Mark {
             event, dir, span, ..
-        } in marks.into_iter().filter(|mark| mark.whole)
+        } in cx.marks.drain(..).filter(|mark| mark.whole)
         {
             book.message(dir, event, span.start, span.end(), cx.time);
         }
@@ -749,9 +748,8 @@ impl Connection {
         if flags.syn() {
             return;
         }
-        let way = self.way(dir);
-        let late = match segment.is_empty() {
-            true => acks::delayed(look, way).unwrap_or(0) / 1_000_000,
+        let late = match segment.is_empty() && look.acks.is_some() {
+            true => acks::delayed(look, self.way(dir)).unwrap_or(0) / 1_000_000,
             false => 0,
         };
         let other = dir.flip();
@@ -786,6 +784,7 @@ impl Connection {
             stalls.early(dir, (arrival.at, end), hole, cx.time);
         } else if let (Some(stalls), Seen::FillsHole | Seen::Partly) =
             (&mut self.stalls, arrival.seen)
+            && !stalls.is_over()
         {
             let trace = &dir.of(&self.sides).trace;
             stalls.fills(dir, trace.hole_shown(Some(segment.seq)));
@@ -832,11 +831,27 @@ impl Connection {
     }
 
     /// Says what held up the messages that were completed, where something did.
+    #[inline]
     fn tell_delays(&mut self, filled: bool, here: Dir, cx: &mut Cx<'_>) {
+        if self.stalled() {
+            self.tell_what_delayed(filled, here, cx);
+        }
+        if self.ended {
+            self.stalls = None;
+        }
+    }
+
+    /// Whether something may hold messages up.
+    #[inline]
+    fn stalled(&self) -> bool {
+        self.stalls.as_ref().is_some_and(|stalls| !stalls.is_over())
+    }
+
+    fn tell_what_delayed(&mut self, filled: bool, here: Dir, cx: &mut Cx<'_>) {
         let Some(stalls) = &mut self.stalls else {
             return;
         };
-        let marks = std::mem::take(&mut cx.marks);
+        let marks = std::mem::take(cx.marks);
         for &Mark {
             event, dir, span, ..
         } in &marks
@@ -855,18 +870,20 @@ impl Connection {
         for &Mark { dir, span, .. } in &marks {
             stalls.told(dir, span.end());
         }
-        cx.marks = marks;
+        *cx.marks = marks;
         for dir in Dir::BOTH {
             if !dir.of(&self.sides).ledger.waits() {
                 stalls.filled(dir);
             }
         }
         if stalls.is_over() {
-            self.stalls = None;
+            // Only its place is kept: what held messages up once often does again.
+            **stalls = Stalls::default();
         }
     }
 
     /// Says what was not ordinary about a payload.
+    #[inline]
     fn describe(&self, arrival: &Arrival<'_>, segment: &Segment<'_>, dir: Dir, cx: &mut Cx<'_>) {
         let span = Span::tcp(arrival.at, segment.payload.len() as u64);
         match arrival.seen {
@@ -893,7 +910,14 @@ impl Connection {
     }
 
     /// Hands everything out that is ready in a direction.
+    #[inline]
     fn drain(&mut self, dir: Dir, cx: &mut Cx<'_>, above: &mut impl Above) {
+        if !dir.of(&self.sides).ledger.is_quiet() {
+            self.drain_all(dir, cx, above);
+        }
+    }
+
+    fn drain_all(&mut self, dir: Dir, cx: &mut Cx<'_>, above: &mut impl Above) {
         while let Some(ready) = dir.of_mut(&mut self.sides).ledger.ready(cx.limits) {
             match ready {
                 Ready::Bytes { at, packet, bytes } => {

@@ -225,7 +225,8 @@ impl Ledger {
         let done = usize::try_from(self.next.saturating_sub(at)).unwrap_or(usize::MAX);
         let fresh = bytes.get(done..).unwrap_or_default();
         if !fresh.is_empty() {
-            arrival.conflict = self.conflicts(end - fresh.len() as u64, fresh);
+            let held = !self.early.is_empty();
+            arrival.conflict = held && self.conflicts(end - fresh.len() as u64, fresh);
             if at <= self.next {
                 arrival.now = Some((self.next, fresh));
                 self.advance(end);
@@ -278,6 +279,15 @@ impl Ledger {
     /// Says that nothing more will come: every hole becomes a gap.
     pub fn flush(&mut self) {
         self.flushing = true;
+    }
+
+    /// Whether nothing can be handed out: nothing is held, no end is known, nothing was acknowledged
+    /// that did not come. [`Ledger::ready`] would say so too, and takes longer.
+    #[inline]
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let lacks = self.acked.is_some_and(|acked| acked > self.next);
+        self.early.is_empty() && self.fin.is_none() && !lacks
     }
 
     /// What can be handed out next, if anything.
@@ -334,7 +344,9 @@ impl Ledger {
         self.seq = Some(seq.wrapping_add((to - self.next) as u32));
         self.next = to;
         self.highest = self.highest.max(to);
-        self.trim_held();
+        if !self.early.is_empty() {
+            self.trim_held();
+        }
     }
 
     /// Drops what is held and lies below `next` now.
@@ -378,7 +390,16 @@ impl Ledger {
     }
 
     /// What of this range had been seen before.
+    #[inline]
     fn seen(&self, at: u64, end: u64) -> Seen {
+        // What almost every segment is.
+        if at >= self.highest && self.lost.is_none() && self.early.is_empty() {
+            return Seen::New;
+        }
+        self.seen_among(at, end)
+    }
+
+    fn seen_among(&self, at: u64, end: u64) -> Seen {
         if let Some(lost) = &self.lost
             && lost.iter().any(|lost| lost.start < end && at < lost.end)
         {
@@ -667,5 +688,43 @@ mod tests {
             b.ledger.is_probe(BASE.wrapping_add(4)),
             "cde was not captured"
         );
+    }
+
+    /// The short ways say what the long ones do, whatever comes.
+    #[test]
+    fn short_ways_lead_to_the_same() {
+        let mut state = 1_u32;
+        let mut any = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        let bytes = [7; 64];
+        for _ in 0..2_000 {
+            let mut ledger = Ledger::default();
+            ledger.start(BASE);
+            for _ in 0..30 {
+                let seq = BASE.wrapping_add(any(200));
+                match any(8) {
+                    0 => ledger.acknowledge(seq),
+                    1 if any(4) == 0 => ledger.fin(seq),
+                    2 if any(9) == 0 => ledger.flush(),
+                    3 => ledger.hurry(),
+                    _ => {
+                        let len = any(60) as usize;
+                        ledger.arrive(seq, &bytes[..len], any(20) / 19 * 5, PacketNo::FIRST);
+                    }
+                }
+                let (at, len) = (u64::from(any(300)), u64::from(any(60)));
+                assert_eq!(ledger.seen(at, at + len), ledger.seen_among(at, at + len));
+                let ready = ledger.clone().ready(&Limits::default());
+                assert!(
+                    !ledger.is_quiet() || ready.is_none(),
+                    "{ledger:?}: {ready:?}"
+                );
+                if any(3) == 0 {
+                    while ledger.ready(&Limits::default()).is_some() {}
+                }
+            }
+        }
     }
 }

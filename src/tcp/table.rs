@@ -58,6 +58,10 @@ pub struct Table<V> {
     index: HashMap<Key, u32, RandomState>,
 }
 
+/// Where a connection is.
+#[derive(Clone, Copy, Debug)]
+pub struct Slotted(u32);
+
 #[derive(Debug)]
 struct Slot<V> {
     key: Key,
@@ -80,8 +84,21 @@ impl<V> Default for Table<V> {
 impl<V> Table<V> {
     /// The connection between these ends.
     pub fn find(&mut self, key: &Key) -> Option<&mut V> {
-        let slot = *self.index.get(key)?;
-        let slot = self.slots.get_mut(slot as usize)?.as_mut()?;
+        let place = self.place(key)?;
+        self.at(place)
+    }
+
+    /// Where the connection between these ends is, until another one is put in or taken out.
+    #[inline]
+    #[must_use]
+    pub fn place(&self, key: &Key) -> Option<Slotted> {
+        self.index.get(key).copied().map(Slotted)
+    }
+
+    /// The connection that is there.
+    #[inline]
+    pub fn at(&mut self, Slotted(place): Slotted) -> Option<&mut V> {
+        let slot = self.slots.get_mut(place as usize)?.as_mut()?;
         slot.used = true;
         Some(&mut slot.value)
     }

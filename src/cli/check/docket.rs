@@ -84,6 +84,7 @@ impl Sink for Docket {
     fn want(&self) -> Want {
         Want {
             joined: true,
+            ends_only: true,
             ..Want::default()
         }
     }

@@ -131,7 +131,7 @@ impl Bench {
             sink: &mut self.said,
             error: &mut None,
             room: &mut Vec::new(),
-            marks: Vec::new(),
+            marks: &mut Vec::new(),
         };
         work(tcp, &mut cx);
     }
