@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
+use wscope::forge::{Mix, Traffic};
+use wscope::model::PacketNo;
 
 /// A tmux server of its own, with a shell in 80 by 24.
 struct Terminal {
@@ -57,19 +59,35 @@ impl Terminal {
     }
 
     /// Sends a signal to what runs in the shell.
-    fn signal(&self, signal: &str) {
+    /// The process that the shell runs; none where there is no /proc.
+    fn child(&self) -> Option<String> {
         let pids = self.tmux(&["display-message", "-p", "#{pane_pid}"]);
         let shell = String::from_utf8_lossy(&pids.stdout).trim().to_owned();
-        let child = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
-        // Without /proc the key does the same.
-        match child.as_deref().map(str::trim) {
-            Ok(child) if !child.is_empty() => {
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"));
+        let child = children.ok()?.trim().to_owned();
+        Some(child).filter(|child| !child.is_empty())
+    }
+
+    /// The greatest memory of that process, in bytes.
+    fn peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child()?)).ok()?;
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = peak.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kilobytes << 10)
+    }
+
+    fn signal(&self, signal: &str) {
+        match self.child() {
+            Some(child) => {
                 let kill = Command::new("kill")
-                    .args([&format!("-{signal}"), child])
+                    .args([&format!("-{signal}"), &child])
                     .status();
                 assert!(kill.unwrap().success());
             }
-            _ => self.keys(&["C-c"]),
+            // The key does the same.
+            None => self.keys(&["C-c"]),
         }
     }
 
@@ -253,4 +271,48 @@ fn a_lesson_is_shown_step_by_step() {
     );
     terminal.signal("TERM");
     terminal.is_given_back("ended");
+}
+
+/// `WSCOPE_SCREEN_MB=1000 cargo test --release --test screen large` is the large one.
+#[test]
+fn a_large_file_is_read_while_keys_are_answered() {
+    let Some(terminal) = Terminal::open("large") else {
+        return;
+    };
+    let megabytes = std::env::var("WSCOPE_SCREEN_MB").map_or(60, |text| text.parse().unwrap());
+    let file = tempfile::Builder::new()
+        .suffix(".pcapng")
+        .tempfile()
+        .unwrap();
+    let out = std::io::BufWriter::new(file.reopen().unwrap());
+    let mut out = wscope::source::PcapngWriter::new(out).unwrap();
+    let mut traffic = Traffic::new(Mix::Chat, 1, megabytes * 1_000_000);
+    for packet in &mut traffic {
+        out.packet(&packet.numbered(PacketNo::FIRST)).unwrap();
+    }
+    out.flush().unwrap();
+    let size = file.path().metadata().unwrap().len();
+    terminal.start(file.path().to_str().unwrap());
+    // The first rows, and answers to keys, long before all of it is read.
+    let is_loading = |screen: &str| {
+        screen
+            .lines()
+            .next()
+            .is_some_and(|title| title.contains("reading"))
+    };
+    let first = terminal.until(|screen| screen.contains("HTTP GET"), "the first rows");
+    assert!(is_loading(&first), "shown only when all was read:\n{first}");
+    terminal.keys(&["?"]);
+    let help = terminal.wait("keys of the pane");
+    assert!(is_loading(&help), "keys had to wait:\n{help}");
+    terminal.keys(&["Escape"]);
+    let packets = traffic.sums().packets;
+    let all = format!("{packets} packets,");
+    terminal.until(|screen| screen.contains(&all) && !is_loading(screen), &all);
+    let peak = terminal.peak();
+    eprintln!("{size} bytes, {packets} packets: peak {peak:?} bytes");
+    let most = (64 << 20) + size / 2;
+    assert!(peak.is_none_or(|peak| peak < most), "{peak:?} of {size}");
+    terminal.keys(&["q"]);
+    terminal.is_given_back("quit");
 }

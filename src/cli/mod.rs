@@ -23,6 +23,7 @@ use crate::tui;
 use anyhow::Result;
 use args::{Cli, Colour, Command, Common, Print};
 use clap::Parser as _;
+use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use wscope::Error;
@@ -33,6 +34,30 @@ const FOUND: u8 = 1;
 /// The run could not be done, or not to its end.
 const FAILED: u8 = 2;
 
+/// Options that every command takes, each with a value.
+const EVERYWHERE: [&str; 2] = ["--color", "--lang"];
+
+/// What was typed, with the options that every command takes behind the command's name where they
+/// stood in front of it: there clap would take the name for that of a capture.
+fn ordered(mut typed: Vec<OsString>) -> Vec<OsString> {
+    let mut front = 1;
+    while let Some(option) = typed.get(front).and_then(|word| word.to_str()) {
+        let is = |name: &&str| {
+            option
+                .strip_prefix(*name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        if !EVERYWHERE.iter().any(is) {
+            break;
+        }
+        front += if option.contains('=') { 1 } else { 2 };
+    }
+    if let Some(moved) = typed.get_mut(1..=front) {
+        moved.rotate_right(1);
+    }
+    typed
+}
+
 /// Runs what was typed.
 pub fn main() -> ExitCode {
     let Cli {
@@ -40,7 +65,7 @@ pub fn main() -> ExitCode {
         captures,
         screen,
         common,
-    } = Cli::parse();
+    } = Cli::parse_from(ordered(std::env::args_os().collect()));
     let mut found = false;
     let done = match command {
         Some(Command::Print(print)) => print::run(&print, common),
@@ -123,6 +148,38 @@ impl Common {
                 io::stdout().is_terminal()
                     && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_every_command_may_stand_before_its_name() {
+        let ordered = |typed: &str| {
+            let words = ordered(typed.split(' ').map(OsString::from).collect());
+            let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
+            words.join(" ")
+        };
+        for (typed, wanted) in [
+            ("wscope --lang zh lesson 6", "wscope lesson --lang zh 6"),
+            (
+                "wscope --lang=zh --color never lesson",
+                "wscope lesson --lang=zh --color never",
+            ),
+            (
+                "wscope --color never a.pcap b.pcap",
+                "wscope a.pcap --color never b.pcap",
+            ),
+            ("wscope lesson --lang zh", "wscope lesson --lang zh"),
+            ("wscope --languages lesson", "wscope --languages lesson"),
+            ("wscope --lang zh", "wscope --lang zh"),
+            ("wscope --lang", "wscope --lang"),
+            ("wscope", "wscope"),
+        ] {
+            assert_eq!(ordered(typed), wanted);
         }
     }
 }

@@ -280,7 +280,7 @@ fn chat(mut scenario: Scenario, random: &mut Random) -> Scenario {
             Dir::S2c
         };
         scenario = scenario.say(dir, text(&*line(random)));
-        scenario = scenario.wait(Duration::from_millis(random.below(200)));
+        scenario = scenario.pause(Duration::from_millis(random.below(200)));
         if nth % 50 == 49 {
             scenario = scenario.ping("").pong("");
         }
