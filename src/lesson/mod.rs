@@ -2,7 +2,7 @@
 //!
 //! A lesson is a file in `lessons/`, and nothing else: `lessons/README.md` says what may stand in it. Its
 //! capture is a recorded one of `captures/`, or made to order by [`crate::forge`]. What a step states of its
-//! capture is written down as a display filter too (`expect`), and [`Slide::check`] asks it.
+//! capture is written down as a display filter too (`expect`), and [`Open::check`] asks it.
 #![deny(clippy::disallowed_methods)]
 
 mod data;
