@@ -4,7 +4,7 @@
 //!  link (1)   cut (1)   length (1)   data …   and again
 //! ```
 
-use wscope::decode::{Decoded, Decoder};
+use wscope::decode::{Decoded, Decoder, anatomy};
 use wscope::model::{Link, Packet, PacketNo, Timestamp};
 
 const LINKS: [u16; 10] = [1, 0, 12, 14, 101, 108, 113, 228, 229, 276];
@@ -25,6 +25,9 @@ pub fn run(bytes: &[u8]) {
             data,
         };
         no = no.next();
+        for part in anatomy(packet.link, data) {
+            assert!(part.range.start < part.range.end && part.range.end <= data.len() as u64);
+        }
         if let Decoded::Tcp(segment) = decoder.decode(&packet) {
             assert!(segment.payload.len() <= 65_535);
             assert!(segment.options.sack_blocks <= 4);
