@@ -1,6 +1,8 @@
 //! `wscope gen`: what was ordered is what comes out, as wscope itself and tshark see it.
-#![allow(clippy::print_stderr)]
 
+mod common;
+
+use common::real::tshark_version;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -306,12 +308,7 @@ fn what_cannot_be_done_is_said_and_no_file_is_written_over() {
 /// Every order that the tests of lessons do not know either.
 #[test]
 fn tshark_finds_nothing_malformed() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        assert!(
-            std::env::var_os("WSCOPE_NEED_TSHARK").is_none(),
-            "tshark is not installed"
-        );
-        eprintln!("skipped: tshark is not installed");
+    if tshark_version().is_none() {
         return;
     }
     let dir = TempDir::new().unwrap();

@@ -1,7 +1,9 @@
 //! Sheets of questions: right answers get full marks, wrong ones are marked wrong and explained, and nothing is
 //! asked that the capture does not decide.
-#![allow(clippy::print_stderr)]
 
+mod common;
+
+use common::real::tshark_version;
 use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -198,12 +200,7 @@ fn what_the_capture_lost_is_not_asked_about() {
 /// Relative acknowledgement numbers, masking keys and opcodes as tshark shows them.
 #[test]
 fn tshark_gives_the_same_answers() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        assert!(
-            std::env::var_os("WSCOPE_NEED_TSHARK").is_none(),
-            "tshark is not installed"
-        );
-        eprintln!("skipped: tshark is not installed");
+    if tshark_version().is_none() {
         return;
     }
     let mut compared = 0;

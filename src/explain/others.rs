@@ -176,6 +176,23 @@ fn beat(ask: &Ask<'_>, beat: Beat) -> String {
     ask.say(&key, &[])
 }
 
+/// A request inside the socket (its format, id and name), and how long it took or has waited.
+fn request(
+    ask: &Ask<'_>,
+    key: &str,
+    (format, id, name): (&str, &str, Option<&str>),
+    nanos: i64,
+    told: &mut Explanation,
+) {
+    let values: [super::Value<'_>; 4] = [
+        ("format", &format),
+        ("id", &id),
+        ("name", &name.unwrap_or("-")),
+        ("time", &Span(nanos)),
+    ];
+    told.tell(ask, key, &values);
+}
+
 pub(super) fn insight(ask: &Ask<'_>, insight: &Insight, told: &mut Explanation) {
     let key = format!("insight.{}", insight.kind.word());
     told.title(ask, &format!("{key}.title"), &[]);
@@ -217,17 +234,8 @@ pub(super) fn insight(ask: &Ask<'_>, insight: &Insight, told: &mut Explanation) 
             told.tell(ask, how, &[]);
         }
         InsightKind::Answered(it) => {
-            let name = it.name.as_deref().unwrap_or("-");
-            told.tell(
-                ask,
-                &key,
-                &[
-                    ("format", &it.format),
-                    ("id", &it.id),
-                    ("name", &name),
-                    ("time", &Span(it.nanos)),
-                ],
-            );
+            let asked = (it.format, &*it.id, it.name.as_deref());
+            request(ask, &key, asked, it.nanos, told);
             if let Some(times) = it.outlier {
                 told.tell(ask, "insight.answered.late", &[("n", &times)]);
             }
@@ -241,17 +249,8 @@ pub(super) fn insight(ask: &Ask<'_>, insight: &Insight, told: &mut Explanation) 
             }
         }
         InsightKind::Unanswered(it) => {
-            let name = it.name.as_deref().unwrap_or("-");
-            told.tell(
-                ask,
-                &key,
-                &[
-                    ("format", &it.format),
-                    ("id", &it.id),
-                    ("name", &name),
-                    ("time", &Span(it.waited)),
-                ],
-            );
+            let asked = (it.format, &*it.id, it.name.as_deref());
+            request(ask, &key, asked, it.waited, told);
         }
         InsightKind::Pairs(it) => {
             let name = it.name.as_deref().unwrap_or("-");

@@ -61,6 +61,11 @@ impl Facts {
         !self.dropped && !self.torn.contains(&conn)
     }
 
+    /// The events that rest on nothing but what was captured.
+    pub(super) fn sure(&self) -> impl Iterator<Item = &Seen> {
+        self.seen.iter().filter(|seen| seen.is_sure())
+    }
+
     /// The events of a connection.
     pub(super) fn of(&self, conn: ConnId) -> impl Iterator<Item = &Seen> {
         self.seen.iter().filter(move |seen| seen.event.conn == conn)

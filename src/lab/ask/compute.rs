@@ -12,7 +12,7 @@ use sha1::{Digest as _, Sha1};
 pub fn ask(facts: &Facts, random: &mut Random, into: &mut Vec<Question>) {
     accepts(facts, random, into);
     headers(facts, random, into);
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         if let EventKind::Ws(Ws::Frame(frame)) = &seen.event.kind
             && !frame.unfinished
             && facts.has_one_frame(seen.event.packet)
@@ -27,7 +27,7 @@ pub fn ask(facts: &Facts, random: &mut Random, into: &mut Vec<Question>) {
 /// The accept value, for the capture's key and for one of the student's own.
 fn accepts(facts: &Facts, random: &mut Random, into: &mut Vec<Question>) {
     let mut opened = false;
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         let EventKind::Ws(Ws::Open(open)) = &seen.event.kind else {
             continue;
         };
@@ -223,7 +223,7 @@ fn masks(frame: &Frame, packet: u64, random: &mut Random, into: &mut Vec<Questio
 
 /// What framing cost in one direction of a session.
 fn overheads(facts: &Facts, into: &mut Vec<Question>) {
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         let EventKind::Ws(Ws::Close(close)) = &seen.event.kind else {
             continue;
         };
@@ -282,7 +282,7 @@ fn overheads(facts: &Facts, into: &mut Vec<Question>) {
 
 /// What the program was told.
 fn reports(facts: &Facts, into: &mut Vec<Question>) {
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         let EventKind::Ws(Ws::Close(close)) = &seen.event.kind else {
             continue;
         };

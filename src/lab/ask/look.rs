@@ -82,7 +82,7 @@ fn handshakes(facts: &Facts, into: &mut Vec<Question>) {
 }
 
 fn statuses(facts: &Facts, into: &mut Vec<Question>) {
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         let EventKind::Http(Http::Response(response)) = &seen.event.kind else {
             continue;
         };
@@ -137,7 +137,7 @@ fn statuses(facts: &Facts, into: &mut Vec<Question>) {
 }
 
 fn opcodes(facts: &Facts, into: &mut Vec<Question>) {
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         let EventKind::Ws(Ws::Frame(frame)) = &seen.event.kind else {
             continue;
         };
@@ -175,7 +175,7 @@ fn opcodes(facts: &Facts, into: &mut Vec<Question>) {
 }
 
 fn sessions(facts: &Facts, into: &mut Vec<Question>) {
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         let EventKind::Ws(Ws::Close(close)) = &seen.event.kind else {
             continue;
         };
@@ -296,7 +296,7 @@ fn closes(
 }
 
 fn fins(facts: &Facts, into: &mut Vec<Question>) {
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         let EventKind::Tcp(Tcp::Close(close)) = &seen.event.kind else {
             continue;
         };

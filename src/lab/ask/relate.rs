@@ -84,7 +84,7 @@ fn acknowledged(facts: &Facts, into: &mut Vec<Question>) {
 }
 
 fn frames(facts: &Facts, into: &mut Vec<Question>) {
-    for seen in facts.seen.iter().filter(|seen| seen.is_sure()) {
+    for seen in facts.sure() {
         let EventKind::Ws(Ws::Frame(frame)) = &seen.event.kind else {
             continue;
         };
