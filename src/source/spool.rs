@@ -194,7 +194,7 @@ impl Spool {
         if full {
             state.segments.pop_front();
         }
-        self.ring.file(segment).set_len(0)?;
+        // What lies in its file is written over, not cut away: room that is there costs less than new room.
         state.segments.push_back(Segment {
             number: segment,
             first: self.next,

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! a process with rights        │ this process, which has given up its own
-//! device ─► pcapng ─► pipe ────┼─► pump ─► spool ─► engine ─► screen or lines
-//!                              │     └──► -w FILE
+//! device ─► pcapng ─► pipe ────┼─► drain ─► pump ─► spool ─► engine ─► screen or lines
+//!                              │              └──► -w FILE
 //! ```
 
 mod args;
@@ -11,9 +11,11 @@ mod args;
 mod calls;
 mod child;
 mod confine;
+mod drain;
 mod input;
 mod notes;
 mod pump;
+mod rank;
 
 pub use args::{DeviceArgs, LiveArgs, TryArgs};
 pub use child::run as capture_only;
@@ -23,6 +25,7 @@ use super::args::Common;
 use super::{Done, print};
 use crate::tui::Opening;
 use anyhow::{Context as _, Result};
+use drain::drain;
 use input::{Input, Stop};
 use nix::unistd::{Gid, Uid};
 use pump::{Out, Shared, Until, lock, pump};
@@ -48,6 +51,10 @@ pub struct Live {
     until: Until,
     duration: Option<Duration>,
     findings: bool,
+    /// Bytes that may wait for the pump.
+    waiting: u64,
+    /// What takes packets may go before what looks at them.
+    ranked: bool,
     pump: Option<JoinHandle<()>>,
 }
 
@@ -85,6 +92,7 @@ impl Live {
             Some(path) => Some(open_file(args, path, user, &input, &mut needs)?),
             None => None,
         };
+        let ranked = rank::allow();
         confine::give_up_rights(user)?;
         for log in &needs.read {
             nix::unistd::access(log, nix::unistd::AccessFlags::R_OK).with_context(|| {
@@ -114,7 +122,6 @@ impl Live {
             spool: Some(spool),
             file,
             errors: Vec::new(),
-            lost: 0,
         };
         let live = Self {
             name: input.name.clone(),
@@ -128,6 +135,8 @@ impl Live {
             },
             duration: args.duration,
             findings: args.findings,
+            waiting: args.device.buffer,
+            ranked,
             pump: None,
         };
         Ok((live, reader))
@@ -138,16 +147,22 @@ impl Live {
         notes::Notes::new(self.findings.then(|| Arc::clone(&self.out)))
     }
 
-    /// Starts to read.
+    /// Starts to read. Where nothing else is possible, the thread that calls this goes last from here on.
     pub fn begin(&mut self) {
-        self.input.listen();
+        let said = self.input.listen();
         if let Some(reader) = self.input.reader.take() {
             let (name, out, until) = (self.name.clone(), Arc::clone(&self.out), self.until);
             let (stop, files) = (self.stop.clone(), !self.findings);
+            let waiting = self.waiting;
             self.pump = Some(thread::spawn(move || {
-                pump(&name, reader, &out, until, files);
+                rank::first();
+                let reader = drain(reader, waiting);
+                pump(&name, reader, &out, until, (files, &said));
                 stop.stop();
             }));
+        }
+        if !self.ranked {
+            rank::later();
         }
         if let Some(duration) = self.duration {
             let (stop, history) = (self.stop.clone(), self.history.clone());
@@ -172,11 +187,8 @@ impl Live {
                 thread::sleep(Duration::from_millis(5));
             }
         }
-        let (dropped, failed) = self.input.end();
+        let failed = self.input.end();
         let mut out = lock(&self.out);
-        if let Some(file) = &mut out.file {
-            file.dropped(dropped);
-        }
         out.end();
         let mut errors = std::mem::take(&mut out.errors);
         errors.extend(failed);
