@@ -173,7 +173,7 @@ def wscope(lab, args, rate, folder):
             if line.startswith(b'{"event":"anomaly"'):
                 line = json.loads(line)
                 if line["what"] == "dropped":
-                    dropped += line.get("packets", 0) or int(re.search(r"(\d+) packet", line["text"]).group(1))
+                    dropped += line["packets"]
             elif b'"dir":"c2s"' in line:
                 count += 1
     os.remove(file)

@@ -24,7 +24,7 @@ pub struct Input {
     pub reader: Option<Box<dyn Read + Send>>,
     pub stop: Stop,
     child: Option<Child>,
-    said: Arc<Said>,
+    pub said: Arc<Said>,
     ended: Option<JoinHandle<Option<String>>>,
 }
 
@@ -135,7 +135,7 @@ impl Input {
     }
 
     /// Listens to the process that captures: a thread, so only once rights were given up.
-    pub fn listen(&mut self) -> Arc<Said> {
+    pub fn listen(&mut self) {
         if let Some(mut child) = self.child.take() {
             let said = Arc::clone(&self.said);
             self.ended = Some(thread::spawn(move || {
@@ -146,7 +146,6 @@ impl Input {
         } else {
             self.said.end();
         }
-        Arc::clone(&self.said)
     }
 
     /// After its end: what went wrong.

@@ -1,5 +1,7 @@
 //! Who goes first where the processors are busy: what takes packets before what looks at them. A packet
 //! that is not taken in time is gone; a look can wait, since the spool keeps what comes meanwhile.
+//!
+//! A thread inherits the rank of the one that started it.
 
 /// How much sooner than others the taking is done, as for `nice`.
 #[cfg(target_os = "linux")]
@@ -9,27 +11,20 @@ const FIRST: i32 = -10;
 #[cfg(target_os = "linux")]
 const LATER: i32 = 5;
 
-/// Lets threads of this process go first later, when it is no longer root; says whether that was possible.
+/// From now on this thread, and what it starts, goes first; false where it may not.
 #[cfg(target_os = "linux")]
-pub fn allow() -> bool {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    // The limit counts from 20 downwards.
-    let most = Some(u64::from((20 - FIRST).unsigned_abs()));
-    let limit = Rlimit {
-        current: most,
-        maximum: most,
-    };
-    nix::unistd::geteuid().is_root() && setrlimit(Resource::Nice, limit).is_ok()
+pub fn first() -> bool {
+    rustix::process::setpriority_process(None, FIRST).is_ok()
 }
 
-/// From now on this thread, and what it starts, goes first, if it may.
+/// From now on this thread, and what it starts, takes its turn again.
 #[cfg(target_os = "linux")]
-pub fn first() {
-    // Where it may not, it takes its turn.
-    let _ = rustix::process::setpriority_process(None, FIRST);
+pub fn in_turn() {
+    // To go later is always allowed.
+    let _ = rustix::process::setpriority_process(None, 0);
 }
 
-/// From now on this thread, and what it starts, goes last.
+/// From now on this thread, and what it starts, goes after others.
 #[cfg(target_os = "linux")]
 pub fn later() {
     let _ = rustix::process::setpriority_process(None, LATER);
@@ -37,13 +32,13 @@ pub fn later() {
 
 /// Elsewhere a thread has no rank of its own.
 #[cfg(not(target_os = "linux"))]
-pub fn allow() -> bool {
+pub fn first() -> bool {
     true
 }
 
 /// As above.
 #[cfg(not(target_os = "linux"))]
-pub fn first() {}
+pub fn in_turn() {}
 
 /// As above.
 #[cfg(not(target_os = "linux"))]
