@@ -11,6 +11,8 @@
 //! packet in each part: whatever is still there can be derived again, and all of it from a part's beginning on.
 
 use super::replay::{Captured, Carried, Find, Replay};
+#[cfg(unix)]
+use super::run::dropped;
 use super::{Engine, Entry};
 use crate::error::Error;
 use crate::model::{
@@ -18,7 +20,7 @@ use crate::model::{
 };
 use crate::source::{Capture, Marks};
 use crate::tcp::Key;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Packets between two marks, and between two questions whether to go on.
@@ -314,6 +316,68 @@ impl Trail {
         }
         let _ = engine.finish(sink);
         Ok(())
+    }
+}
+
+#[cfg(unix)]
+impl Trail {
+    /// Reads again all that a spool still holds, from the beginning of that of its parts on from which
+    /// every connection is known; `watch` hears the packet numbers now and then and ends it by
+    /// answering false. Answers with the first packet that was read; none where there is no such part.
+    ///
+    /// Events have the numbers of their connections; they are those of an unjudged run.
+    ///
+    /// # Errors
+    /// What kept the packets from being read: they may be overwritten meanwhile.
+    pub fn rest(
+        &self,
+        config: &Config,
+        sink: &mut dyn Sink,
+        mut watch: impl FnMut(PacketNo) -> bool,
+    ) -> Result<Option<PacketNo>, Error> {
+        let want = Want {
+            unjudged: true,
+            ..sink.want()
+        };
+        let mut engine = Engine::new(config.clone(), want);
+        let Some((marks, from, stops)) = self.last_known(&mut engine) else {
+            return Ok(None);
+        };
+        let mut stops = stops.into_iter().peekable();
+        let mut known = HashSet::new();
+        let mut capture = marks.seek(from)?;
+        let drops = capture.drops();
+        while let Some(packet) = capture.next()? {
+            if packet.no.get().is_multiple_of(STRIDE) && !watch(packet.no) {
+                break;
+            }
+            while let Some(stop) = stops.next_if(|stop| stop.next <= packet.no) {
+                if known.insert(stop.conn) {
+                    let flow = stop.entry.tcp.flow;
+                    let key = Key::new(flow.client, flow.server);
+                    engine.table.insert(key, stop.entry.clone());
+                }
+            }
+            let told = dropped(&mut engine, &drops, sink);
+            if told.is_err() || engine.packet(packet, sink).is_err() {
+                break;
+            }
+        }
+        Ok(Some(from))
+    }
+
+    /// From where on everything is known; the engine then numbers new connections from there.
+    fn last_known(&self, engine: &mut Engine) -> Option<(Marks, PacketNo, Vec<Arc<Stop>>)> {
+        let inner = self.lock();
+        let marks = inner.marks.clone()?;
+        let whole = |part: &PacketNo| inner.torn.is_none_or(|torn| *part > torn);
+        let from = marks.parts().into_iter().find(whole)?;
+        let before = inner.starts.iter().take_while(|start| **start < from);
+        let conn = u32::try_from(inner.gone + before.count()).ok()?;
+        engine.next_conn = conn;
+        let stops = inner.stops.iter().filter(|it| it.next >= from && it.conn.0 < conn);
+        let stops = stops.cloned().collect();
+        Some((marks, from, stops))
     }
 }
 

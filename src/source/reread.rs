@@ -105,6 +105,15 @@ impl Marks {
         return PacketNo::FIRST.min(no);
     }
 
+    /// The packets with which the parts of a spool begin, oldest first.
+    #[must_use]
+    pub fn parts(&self) -> Vec<PacketNo> {
+        #[cfg(unix)]
+        return (self.spool.as_ref()).map_or_else(Vec::new, super::History::parts);
+        #[cfg(not(unix))]
+        return Vec::new();
+    }
+
     /// The marks, in order.
     #[must_use]
     pub fn list(&self) -> &[Mark] {

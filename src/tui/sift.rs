@@ -4,8 +4,8 @@ use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 use std::collections::HashMap;
 use wscope::field::{Filter, View};
-use wscope::model::{ConnId, EventId, EventKind, Http, Loan};
-use wscope::sink::{Index, Line, summary};
+use wscope::model::{ConnId, EventId, EventKind, Http, Loan, Timestamp};
+use wscope::sink::{Index, Level, Line, summary};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -97,6 +97,53 @@ fn found(pattern: &Pattern, view: &View<'_>) -> bool {
     }
 }
 
+/// The events that are meant by a packet and how many facts of its connection came with it before: what
+/// `check` adds is not counted, since it cannot be derived from a part of a capture. What the index does
+/// not have is left out.
+pub fn named(index: &Index, found: Vec<(ConnId, EventId)>) -> Vec<(ConnId, EventId)> {
+    let mut named = Vec::with_capacity(found.len());
+    for (conn, wanted) in found {
+        let Some(track) = index.place(conn).map(|at| &index.tracks()[at]) else {
+            continue;
+        };
+        let first = EventId { nth: 0, ..wanted };
+        let from = track.find(first).unwrap_or(Line::FIRST);
+        let facts = track
+            .lines(from, Level::Acks)
+            .map_while(|line| track.id(line).map(|id| (line, id)))
+            .skip_while(|(_, id)| id.at < wanted.at)
+            .take_while(|(_, id)| id.at == wanted.at)
+            .filter(|&(line, _)| {
+                !track.event(line).is_some_and(|it| {
+                    matches!(it.kind, EventKind::Finding(_) | EventKind::Insight(_))
+                })
+            });
+        let found = facts.map(|(_, id)| id).nth(wanted.nth as usize);
+        named.extend(found.map(|id| (conn, id)));
+    }
+    named
+}
+
+/// What `check` found, where that is meant: it is known without looking at any packet again.
+pub fn judged(index: &Index, needle: &Needle, start: Timestamp) -> Vec<(ConnId, EventId)> {
+    let mut found = Vec::new();
+    for track in index.tracks() {
+        let added = track.rare().filter(|event| {
+            matches!(event.kind, EventKind::Finding(_) | EventKind::Insight(_))
+        });
+        let meant = added.filter(|event| {
+            needle.hits(&View {
+                event,
+                flow: &track.flow,
+                loan: Loan::default(),
+                start,
+            })
+        });
+        found.extend(meant.map(|event| (track.conn, event.id)));
+    }
+    found
+}
+
 /// Lines that were found, by place of their connection: a bit for each.
 #[derive(Debug, Default)]
 pub struct Hits {
@@ -132,6 +179,8 @@ impl Hits {
             });
             match line {
                 Some((at, line)) => self.set(at, line),
+                // What the index has forgotten will not come again.
+                None if place.is_some_and(|at| index.tracks()[at].last_id() >= Some(id)) => {}
                 None => later.push((conn, id)),
             }
         }

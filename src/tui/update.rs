@@ -8,12 +8,13 @@ pub use act::{filter, quote};
 use super::app::{App, Over, Pane, Sifting};
 use super::keys;
 use super::msg::{Batch, Job, Msg};
+use super::sift;
 use super::prompt::Typed;
 use super::view;
 use crossterm::event::{Event as Input, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Size};
 use wscope::explain::texts::tr;
-use wscope::model::{ConnId, EventId};
+use wscope::model::{ConnId, EventId, PacketNo};
 
 /// Lines that a turn of the wheel moves.
 const WHEEL: isize = 3;
@@ -61,7 +62,17 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
             hits,
             percent,
             done,
-        } => sifted(app, generation, hits, Some((percent, done))),
+            from,
+        } => {
+            let hits = match from {
+                Some(_) => sift::named(&app.index, hits),
+                None => hits,
+            };
+            sifted(app, generation, hits, Some((percent, done)));
+            if let (true, Some(from)) = (done, from) {
+                say_from_where(app, generation, from);
+            }
+        }
         Msg::CloseUp { conn, index } => {
             if app.asked_close_up == Some(conn) {
                 app.asked_close_up = None;
@@ -184,6 +195,22 @@ fn sifted(
     if jump {
         act::next_hit(app, true);
     }
+}
+
+/// Says that what is no longer in the spool was not looked through.
+fn say_from_where(app: &mut App, generation: u64, from: PacketNo) {
+    let of = |it: &Option<Sifting>| it.as_ref().is_some_and(|it| it.generation == generation);
+    if !of(&app.filter) && !of(&app.search) {
+        return;
+    }
+    let text = app.tr(
+        "looked through from packet {n} on: what is older is no longer in the spool",
+        &[("n", &from)],
+    );
+    app.said = Some(Ok(match app.said.take() {
+        Some(Ok(said) | Err(said)) if of(&app.search) => format!("{said}; {text}"),
+        _ => text,
+    }));
 }
 
 fn press(app: &mut App, key: KeyEvent, jobs: &mut Vec<Job>) {
