@@ -16,7 +16,7 @@ mod told;
 pub use escape::{Escaped, is_unsafe};
 pub use fan::Only;
 pub use filtered::Filtered;
-pub use index::{Ending, Index, Level, Line, Track, preview};
+pub use index::{Ending, Index, Level, Line, Moved, Track, preview};
 pub use jsonl::Jsonl;
 pub use stats::{Format, Stats};
 pub use summary::summary;

@@ -5,7 +5,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use std::collections::HashMap;
 use wscope::field::{Filter, View};
 use wscope::model::{ConnId, EventId, EventKind, Http, Loan, Timestamp};
-use wscope::sink::{Index, Level, Line, summary};
+use wscope::sink::{Index, Level, Line, Moved, summary};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -188,6 +188,21 @@ impl Hits {
         later
     }
 
+    /// Connections have moved up in the list.
+    pub fn moved(&mut self, moved: &Moved) {
+        let tracks = std::mem::take(&mut self.tracks);
+        let (mut stay, mut gone) = (HashMap::new(), 0);
+        for (at, bits) in tracks {
+            match moved.to(at) {
+                Some(at) => drop(stay.insert(at, bits)),
+                None => gone += bits.iter().map(|word| u64::from(word.count_ones())).sum::<u64>(),
+            }
+        }
+        self.tracks = stay;
+        self.count -= gone;
+        self.version += 1;
+    }
+
     fn set(&mut self, track: usize, line: Line) {
         let bits = self.tracks.entry(track).or_default();
         let number = line.number() as usize;
@@ -260,6 +275,130 @@ impl Hits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Keeps everything, and what is meant of it.
+    #[cfg(unix)]
+    struct Both {
+        index: Index,
+        needle: Needle,
+        hits: Vec<(ConnId, EventId)>,
+    }
+
+    #[cfg(unix)]
+    impl wscope::model::Sink for Both {
+        fn want(&self) -> wscope::model::Want {
+            self.index.want()
+        }
+
+        fn event(
+            &mut self,
+            event: &wscope::model::Event,
+            flow: &wscope::model::Flow,
+            loan: Loan<'_>,
+        ) -> std::io::Result<()> {
+            let view = View {
+                event,
+                flow,
+                loan,
+                start: Timestamp::default(),
+            };
+            if self.needle.hits(&view) {
+                self.hits.push((event.conn, event.id));
+            }
+            self.index.event(event, flow, loan)
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_left_in_the_spool_is_searched_and_called_by_its_name() {
+        use crate::tui::jobs::{self, Source};
+        use crate::tui::msg::{Job, Lens, Msg};
+        use wscope::engine::{Trail, run_along};
+        use wscope::model::{Config, PacketNo};
+        use wscope::source::{Capture, Spool};
+        let needles = [
+            Needle::Filter(Filter::new("websocket.payload.text contains \"e\"").unwrap()),
+            Needle::Filter(Filter::new("wscope.finding.rule || tcp.analysis.flags").unwrap()),
+            Needle::Search(Pattern::new("a").unwrap()),
+        ];
+        for needle in needles {
+            let (mut spool, reader, history) = Spool::new(&std::env::temp_dir(), 1).unwrap();
+            let trail = Trail::of_spool(&history);
+            let reading = std::thread::spawn({
+                let (trail, needle) = (trail.clone(), needle.clone());
+                move || {
+                    let mut capture = Capture::from_spool("spool", reader);
+                    let mut both = Both {
+                        index: Index::default(),
+                        needle,
+                        hits: Vec::new(),
+                    };
+                    let watch = |_, _| true;
+                    run_along(&mut capture, Config::default(), &mut both, Some(&trail), watch)
+                        .unwrap();
+                    both
+                }
+            });
+            let names = ["plain", "breaches", "lossy-deflate", "lossy", "tls13", "twelve"];
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+            for name in names {
+                let mut capture = Capture::open([folder.join(format!("{name}.pcapng"))]).unwrap();
+                while let Some(packet) = capture.next().unwrap() {
+                    assert!(spool.packet(&packet).unwrap());
+                    if packet.no.get() % 20 == 0 {
+                        spool.commit().unwrap();
+                        while history.unread() > 0 || !history.is_idle() {
+                            std::thread::yield_now();
+                        }
+                    }
+                }
+            }
+            drop(spool);
+            let both = reading.join().unwrap();
+            let source = Source {
+                captures: crate::cli::args::Captures {
+                    spool: Some(history.clone()),
+                    ..Default::default()
+                },
+                trail,
+                lens: Lens::default(),
+            };
+            let job = Job::Sift {
+                generation: 1,
+                needle: needle.clone(),
+                start: Timestamp::default(),
+            };
+            let mut answers = Vec::new();
+            jobs::run(&source, job, &|| true, &mut |msg| {
+                answers.push(msg);
+                true
+            });
+            let Some(Msg::Sifted {
+                hits,
+                done: true,
+                from: Some(from),
+                ..
+            }) = answers.pop()
+            else {
+                panic!("{answers:?}");
+            };
+            assert!(from > PacketNo::FIRST && from == history.oldest());
+            let mut found = named(&both.index, hits);
+            let judged = judged(&both.index, &needle, Timestamp::default());
+            found.extend(judged.into_iter().filter(|(_, id)| id.at >= from));
+            found.sort();
+            let mut wanted = both.hits;
+            // What only the end shows is not in the spool.
+            wanted.retain(|(_, id)| id.at >= from && (!id.at.is_end()));
+            found.retain(|(_, id)| !id.at.is_end());
+            wanted.sort();
+            assert!(wanted.len() > 20, "{}", wanted.len());
+            let first = wanted.iter().zip(&found).find(|(one, other)| one != other);
+            assert_eq!(first, None);
+            assert_eq!(found.len(), wanted.len());
+        }
+    }
 
     #[test]
     fn hits_are_found_forwards_and_backwards() {

@@ -124,6 +124,7 @@ fn take(app: &mut App, batch: Batch) {
         app.start.get_or_insert(event.time);
         app.index.take(event, &flow, preview);
     }
+    trim(app);
     if let Some((generation, passed)) = batch.passed {
         sifted(app, generation, passed, None);
     }
@@ -141,6 +142,46 @@ fn take(app: &mut App, batch: Batch) {
     {
         app.at = None;
     }
+}
+
+/// Lets a list of connections that has grown too long forget the oldest that have ended, but none that is looked at.
+fn trim(app: &mut App) {
+    let App {
+        index,
+        connections,
+        together,
+        ..
+    } = app;
+    let looked_at = |at: usize| {
+        at == connections.selected
+            || connections.chosen.contains(&at)
+            || together.as_ref().is_some_and(|it| it.tracks.contains(&at))
+    };
+    let Some(moved) = index.trim(looked_at) else {
+        return;
+    };
+    app.connections.moved(&moved);
+    app.timeline.moved(&moved);
+    app.stats.moved(&moved);
+    for at in app.together.iter_mut().flat_map(|it| &mut it.tracks) {
+        *at = moved.to(*at).unwrap_or(*at);
+    }
+    for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
+        sifting.hits.moved(&moved);
+        let index = &app.index;
+        sifting.later.retain(|(conn, _)| !index.has_forgotten(*conn));
+    }
+    app.left.retain_mut(|(at, _)| match moved.to(*at) {
+        Some(now) => {
+            *at = now;
+            true
+        }
+        None => false,
+    });
+    if let Over::Findings(findings) = &mut app.over {
+        findings.moved(&moved);
+    }
+    app.bytes.of = app.bytes.of.and_then(|(at, id)| Some((moved.to(at)?, id)));
 }
 
 /// Takes what a filter or a search found.
