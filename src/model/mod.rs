@@ -45,7 +45,7 @@ pub use id::{ConnId, EventId, PacketNo, SessionId};
 pub use insight::{
     Answered, Beat, Cost, Delivery, Insight, InsightKind, Pairs, Silence, Unanswered, Way,
 };
-pub use keys::{BadLine, By, ClientRandom, Keys, Secret, SecretKind};
+pub use keys::{BadLine, By, ClientRandom, Haste, Keys, Secret, SecretKind};
 pub use labels::{Label, LostWhere, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
 pub use packet::{Link, Packet, Wire};
