@@ -60,6 +60,6 @@ pub use tcp::{
 pub use time::{Clock, Timestamp};
 pub use tls::{Alert, Certificate, Hello, Inside, InsideState, Tls, TlsClose, TlsCounts};
 pub use ws::{
-    Close, CloseCode, Culprit, Deflate, Ending, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
-    Open, Refused, Side, TcpEnd, Ws,
+    Close, CloseCode, Culprit, Deflate, Ending, Frame, FrameStart, Inflated, Kind, MaskingKey,
+    Message, Opcode, Open, Refused, Side, TcpEnd, Ws,
 };
