@@ -29,7 +29,7 @@ impl Sink for Sessions {
         match &event.kind {
             EventKind::Http(Http::Request(request)) => {
                 if let Some(key) = request.all("sec-websocket-key").next() {
-                    let key = String::from_utf8_lossy(key.as_ref()).into_owned();
+                    let key = String::from_utf8_lossy(key).into_owned();
                     self.findings.entry(key.clone()).or_default();
                     self.keys.insert(event.conn, key);
                 }
