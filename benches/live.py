@@ -139,9 +139,14 @@ def ended(process):
     return said, cpu, time.perf_counter() - since
 
 
+def rank(args):
+    """As wscope does it by itself."""
+    return ["nice", "-n", "-10"] if args.nice else []
+
+
 def tcpdump(lab, args, rate, folder):
     file = f"{folder}/tcpdump.pcap"
-    command = ["tcpdump", "-i", "veth0", "-n", "-s", "262144", "-B", str(args.buffer * 1024), "-Z", "root"]
+    command = [*rank(args), "tcpdump", "-i", "veth0", "-n", "-s", "262144", "-B", str(args.buffer * 1024), "-Z", "root"]
     process = lab.start(0, [*command, "-w", file, f"tcp port {PORT}"], stderr=subprocess.PIPE, text=True)
     process.stderr.readline()
     time.sleep(0.3)
@@ -191,6 +196,7 @@ def main():
     parser.add_argument("--buffer", type=int, default=16, help="MiB of the kernel's buffer, for both")
     parser.add_argument("--events", default="ws.frame", help="what wscope prints: ws.frame or ws.message")
     parser.add_argument("--more", action="append", default=[], help="another argument for wscope live")
+    parser.add_argument("--nice", action="store_true", help="let tcpdump go before others, as what captures for wscope does")
     parser.add_argument("--only", choices=("tcpdump", "wscope"))
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--send", type=float, help=argparse.SUPPRESS)
@@ -224,7 +230,7 @@ def main():
         lab.end()
     print()
     for rate, of in lost.items():
-        shares = "   ".join(f"{name} {min(all):.2%} to {max(all):.2%}" for name, all in of.items())
+        shares = "   ".join(f"{name} {sum(all) / len(all):.2%} ({max(all):.2%} at worst)" for name, all in of.items())
         print(f"lost at {rate:.0f} {unit}: {shares}")
 
 

@@ -71,7 +71,8 @@ fn interleaved(names: &[&str]) -> Vec<(wscope::model::Link, u32, Vec<u8>)> {
     let mut captures: Vec<_> = names
         .iter()
         .map(|name| {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("captures/{name}.pcapng"));
+            let path =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("captures/{name}.pcapng"));
             Capture::open([path]).unwrap()
         })
         .collect();
@@ -116,7 +117,14 @@ fn what_is_left_in_a_spool_is_derived_as_the_whole_was() {
             let mut capture = Capture::from_spool("spool", reader);
             let mut keep = Keep(Vec::new());
             let watch = |_, _| true;
-            run_along(&mut capture, Limits::default(), &mut keep, Some(&trail), watch).unwrap();
+            run_along(
+                &mut capture,
+                Limits::default(),
+                &mut keep,
+                Some(&trail),
+                watch,
+            )
+            .unwrap();
             keep.0
         }
     });
@@ -148,7 +156,17 @@ fn what_is_left_in_a_spool_is_derived_as_the_whole_was() {
             !added && event.id.at >= from && !event.id.at.is_end()
         });
         facts
-            .map(|(it, flow)| (it.conn, it.id.at, it.kind.word(), it.dir, it.span, it.time, *flow))
+            .map(|(it, flow)| {
+                (
+                    it.conn,
+                    it.id.at,
+                    it.kind.word(),
+                    it.dir,
+                    it.span,
+                    it.time,
+                    *flow,
+                )
+            })
             .collect()
     };
     let (all, rest) = (facts(&all), facts(&rest.0));

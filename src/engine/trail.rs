@@ -375,7 +375,10 @@ impl Trail {
         let before = inner.starts.iter().take_while(|start| **start < from);
         let conn = u32::try_from(inner.gone + before.count()).ok()?;
         engine.next_conn = conn;
-        let stops = inner.stops.iter().filter(|it| it.next >= from && it.conn.0 < conn);
+        let stops = inner
+            .stops
+            .iter()
+            .filter(|it| it.next >= from && it.conn.0 < conn);
         let stops = stops.cloned().collect();
         Some((marks, from, stops))
     }

@@ -128,9 +128,9 @@ pub fn named(index: &Index, found: Vec<(ConnId, EventId)>) -> Vec<(ConnId, Event
 pub fn judged(index: &Index, needle: &Needle, start: Timestamp) -> Vec<(ConnId, EventId)> {
     let mut found = Vec::new();
     for track in index.tracks() {
-        let added = track.rare().filter(|event| {
-            matches!(event.kind, EventKind::Finding(_) | EventKind::Insight(_))
-        });
+        let added = track
+            .rare()
+            .filter(|event| matches!(event.kind, EventKind::Finding(_) | EventKind::Insight(_)));
         let meant = added.filter(|event| {
             needle.hits(&View {
                 event,
@@ -195,7 +195,12 @@ impl Hits {
         for (at, bits) in tracks {
             match moved.to(at) {
                 Some(at) => drop(stay.insert(at, bits)),
-                None => gone += bits.iter().map(|word| u64::from(word.count_ones())).sum::<u64>(),
+                None => {
+                    gone += bits
+                        .iter()
+                        .map(|word| u64::from(word.count_ones()))
+                        .sum::<u64>()
+                }
             }
         }
         self.tracks = stay;
@@ -335,12 +340,25 @@ mod tests {
                         hits: Vec::new(),
                     };
                     let watch = |_, _| true;
-                    run_along(&mut capture, Config::default(), &mut both, Some(&trail), watch)
-                        .unwrap();
+                    run_along(
+                        &mut capture,
+                        Config::default(),
+                        &mut both,
+                        Some(&trail),
+                        watch,
+                    )
+                    .unwrap();
                     both
                 }
             });
-            let names = ["plain", "breaches", "lossy-deflate", "lossy", "tls13", "twelve"];
+            let names = [
+                "plain",
+                "breaches",
+                "lossy-deflate",
+                "lossy",
+                "tls13",
+                "twelve",
+            ];
             let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
             for name in names {
                 let mut capture = Capture::open([folder.join(format!("{name}.pcapng"))]).unwrap();

@@ -8,8 +8,8 @@ pub use act::{filter, quote};
 use super::app::{App, Over, Pane, Sifting};
 use super::keys;
 use super::msg::{Batch, Job, Msg};
-use super::sift;
 use super::prompt::Typed;
+use super::sift;
 use super::view;
 use crossterm::event::{Event as Input, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Size};
@@ -169,7 +169,9 @@ fn trim(app: &mut App) {
     for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
         sifting.hits.moved(&moved);
         let index = &app.index;
-        sifting.later.retain(|(conn, _)| !index.has_forgotten(*conn));
+        sifting
+            .later
+            .retain(|(conn, _)| !index.has_forgotten(*conn));
     }
     app.left.retain_mut(|(at, _)| match moved.to(*at) {
         Some(now) => {

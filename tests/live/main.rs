@@ -289,6 +289,45 @@ fn without_rights_the_cause_and_both_cures_are_named() {
 }
 
 #[test]
+fn with_setcap_anyone_captures_and_keeps_no_right() {
+    let Some(lab) = Lab::new() else { return };
+    if !cfg!(feature = "live") {
+        return eprintln!(
+            "SKIPPED, not tested: without libpcap it is tcpdump that needs the rights"
+        );
+    }
+    let program = lab.path("wscope");
+    std::fs::copy(WSCOPE, &program).unwrap();
+    let program = program.to_str().unwrap();
+    run("chmod", &["755", program]).unwrap();
+    if let Err(error) = run("setcap", &["cap_net_raw,cap_net_admin=eip", program]) {
+        return eprintln!("SKIPPED, not tested: {error}");
+    }
+    let mut command = lab.command(&lab.client, "setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    command.args([program, "live", "-i", "veth0", "--print"]);
+    let live = Wscope::start(command);
+    let child = live.children();
+    if live.status("State").starts_with('Z') {
+        let ended = live.wait();
+        // A file system may be mounted so that its files give no rights.
+        assert!(ended.stderr.contains("setcap"), "{}", ended.stderr);
+        return eprintln!("SKIPPED, not tested: files give no rights here");
+    }
+    assert_eq!(child.len(), 1, "one process captures");
+    for pid in [live.child.id(), child[0]] {
+        assert_eq!(status(pid, "Uid"), ["65534"; 4].join("\t"));
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(status(pid, set), "0000000000000000", "{set}");
+        }
+        assert_eq!(status(pid, "NoNewPrivs"), "1");
+    }
+    live.signal("INT");
+    let ended = live.wait();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn a_device_that_is_not_there_and_a_filter_that_is_none() {
     let Some(lab) = Lab::new() else { return };
     for (args, word) in [
@@ -517,7 +556,11 @@ fn a_reader_that_stands_still_costs_what_the_spool_cannot_hold_and_says_so() {
         .split_whitespace()
         .find_map(|word| word.parse().ok())
         .unwrap_or_default();
-    assert!(0 < counted && counted <= said, "{counted} of {said}: {}", ended.stderr);
+    assert!(
+        0 < counted && counted <= said,
+        "{counted} of {said}: {}",
+        ended.stderr
+    );
 }
 
 #[test]

@@ -29,6 +29,8 @@ use drain::drain;
 use input::{Input, Stop};
 use nix::unistd::{Gid, Uid};
 use pump::{Out, Shared, Until, lock, pump};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
@@ -62,12 +64,14 @@ pub struct Live {
 
 pub fn run(args: &LiveArgs, common: Common, opening: Opening) -> Done {
     let screen = !args.print && io::stdout().is_terminal();
-    let (mut live, reader) = Live::open(args)?;
     if screen {
-        return crate::tui::run_live((live, reader), &args.captures(), opening);
+        return crate::tui::run_live(Live::open(args)?, &args.captures(), opening);
     }
+    // Whoever asks for the end before all is open is heard once it is.
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot watch for signals")?;
+    let (mut live, reader) = Live::open(args)?;
     live.begin();
-    watch_signals(live.stop.clone(), live.history.clone())?;
+    watch_signals(signals, live.stop.clone(), live.history.clone());
     let mut capture = Capture::from_spool(live.name.clone(), reader);
     let mut out = io::stdout().lock();
     let run = print::live(&mut capture, args, common, live.notes(), &mut out);
@@ -270,10 +274,7 @@ fn say_unread(history: &History, words: &str) {
 }
 
 /// The first signal asks for a clean end, the second for any.
-fn watch_signals(stop: Stop, history: History) -> Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])
-        .context("cannot watch for signals")?;
+fn watch_signals(mut signals: Signals, stop: Stop, history: History) {
     thread::spawn(move || {
         let mut asked = false;
         for _ in signals.forever() {
@@ -284,7 +285,6 @@ fn watch_signals(stop: Stop, history: History) -> Result<()> {
             end_soon(&stop, &history);
         }
     });
-    Ok(())
 }
 
 /// `wscope try-confined`

@@ -47,7 +47,11 @@ pub fn pump(
     loop {
         let packet = match capture.next() {
             Ok(Some(packet)) => packet,
-            Ok(None) => break,
+            Ok(None) => {
+                // Some tell only at their end how much they dropped.
+                said.wait(LAST_WORDS);
+                break;
+            }
             Err(error) => {
                 lock(out).errors.push(error);
                 break;
@@ -72,7 +76,7 @@ pub fn pump(
         });
         match spooled {
             Some(Ok(_)) => {}
-            Some(Err(cause)) => out.errors.push(full(&cause)),
+            Some(Err(cause)) => out.give_up_spool(&cause),
             // Nobody reads any more.
             None => break,
         }
@@ -83,8 +87,6 @@ pub fn pump(
             break;
         }
     }
-    // Some tell only at their end how much they dropped.
-    said.wait(LAST_WORDS);
     let mut out = lock(out);
     let new = dropped().saturating_sub(told);
     if let Some(spool) = &mut out.spool {
@@ -102,10 +104,17 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 impl Out {
     /// Hands on what was gathered.
     fn commit(&mut self) {
-        let spooled = self.spool.as_mut().map_or(Ok(()), Spool::commit);
+        if let Some(Err(cause)) = self.spool.as_mut().map(Spool::commit) {
+            self.give_up_spool(&cause);
+        }
         let filed = self.file.as_mut().map_or(Ok(()), Rotation::flush);
-        self.errors.extend(spooled.err().map(|cause| full(&cause)));
         self.errors.extend(filed.err());
+    }
+
+    /// Says once why, and lets the reader come to its end.
+    fn give_up_spool(&mut self, cause: &io::Error) {
+        self.spool = None;
+        self.errors.push(full(cause));
     }
 
     /// Nothing more comes.

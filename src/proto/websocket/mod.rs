@@ -416,7 +416,13 @@ impl WebSocket {
             ..Place::at(dir, Span::tcp(at, bytes.len() as u64))
         };
         let what = What::Unfinished;
-        cx.emit(place, EventKind::Anomaly(Anomaly { what, text }), loan);
+        let packets = None;
+        let anomaly = Anomaly {
+            what,
+            text,
+            packets,
+        };
+        cx.emit(place, EventKind::Anomaly(anomaly), loan);
     }
 
     fn end(&mut self, dir: Dir, end: End, cx: &mut Cx<'_>) {

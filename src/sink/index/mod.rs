@@ -204,7 +204,8 @@ impl Index {
         }
         self.by_conn.clear();
         let places = self.tracks.iter().enumerate();
-        self.by_conn.extend(places.map(|(at, track)| (track.conn, at)));
+        self.by_conn
+            .extend(places.map(|(at, track)| (track.conn, at)));
         self.held = self.tracks.iter().map(Track::held).sum();
         Some(moved)
     }

@@ -184,7 +184,14 @@ fn short(index: &mut Index, conn: u32, ends: bool) {
     index.take(of(event(at, 0, frame(true))), &flow(), "");
     if ends {
         let mut close = of(event(at + 1, 0, frame(true)));
-        close.kind = EventKind::Tcp(crate::model::Tcp::Close(Box::default()));
+        close.kind = EventKind::Tcp(crate::model::Tcp::Close(crate::model::TcpClose {
+            reset: false,
+            first: Dir::C2s,
+            bytes: [0; 2],
+            how: crate::model::How::FourSegments,
+            completeness: 31,
+            keep_alives: 0,
+        }));
         index.take(close, &flow(), "");
     }
 }
@@ -226,9 +233,6 @@ fn places_move_up_by_those_before_them_that_went() {
         removed: vec![1, 2, 5],
     };
     let to: Vec<_> = (0..7).map(|at| moved.to(at)).collect();
-    assert_eq!(
-        to,
-        [Some(0), None, None, Some(1), Some(2), None, Some(3)]
-    );
+    assert_eq!(to, [Some(0), None, None, Some(1), Some(2), None, Some(3)]);
     assert_eq!((moved.left(0), moved.left(3), moved.left(7)), (0, 1, 4));
 }
