@@ -190,21 +190,12 @@ impl Hits {
 
     /// Connections have moved up in the list.
     pub fn moved(&mut self, moved: &Moved) {
-        let tracks = std::mem::take(&mut self.tracks);
-        let (mut stay, mut gone) = (HashMap::new(), 0);
-        for (at, bits) in tracks {
-            match moved.to(at) {
-                Some(at) => drop(stay.insert(at, bits)),
-                None => {
-                    gone += bits
-                        .iter()
-                        .map(|word| u64::from(word.count_ones()))
-                        .sum::<u64>()
-                }
-            }
-        }
-        self.tracks = stay;
-        self.count -= gone;
+        let tracks = std::mem::take(&mut self.tracks).into_iter();
+        self.tracks = tracks
+            .filter_map(|(at, bits)| moved.to(at).map(|at| (at, bits)))
+            .collect();
+        let bits = self.tracks.values().flatten();
+        self.count = bits.map(|word| u64::from(word.count_ones())).sum();
         self.version += 1;
     }
 
