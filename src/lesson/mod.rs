@@ -174,7 +174,7 @@ impl Open {
             title: step.title.in_lang(lang).to_owned(),
             text: step.text.in_lang(lang).trim().to_owned(),
             see: step.see.clone(),
-            rows: ladder::rows(watched, rows, &step.at, step.data),
+            rows: ladder::rows(watched, rows, &step.at, step.data, lang),
             panel,
         })
     }
