@@ -71,11 +71,17 @@ pub fn translated(english: &str) -> Option<String> {
     within(english, DEPTH)
 }
 
+const LAST: &str = "; what comes after this is not listed";
+
 /// How deep sentences stand in sentences at most.
 const DEPTH: u32 = 12;
 
 fn within(english: &str, depth: u32) -> Option<String> {
     let depth = depth.checked_sub(1)?;
+    // The judge puts this behind the last sentence of its kind, whatever that says.
+    if let Some(text) = english.strip_suffix(LAST) {
+        return Some(format!("{}；此后的不再列出", within(text, depth)?));
+    }
     if let Some(whole) = TEMPLATES.iter().find_map(|it| it.take(english, depth)) {
         return Some(whole);
     }
@@ -165,6 +171,7 @@ fn hole(name: &str, text: &str, depth: u32) -> Option<String> {
         "time" => text.split_once(' ').is_some_and(|(number, unit)| {
             number.parse::<f64>().is_ok() && matches!(unit, "ns" | "µs" | "ms" | "s")
         }),
+        "rule" => all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || "-, ".contains(c)),
         "side" => return side(text),
         "kind" => return kind(text),
         "code" => return code(text),
@@ -219,6 +226,9 @@ fn code(text: &str) -> Option<String> {
     }
     let (number, name) = text.strip_suffix(')')?.split_once(" (")?;
     let number: u16 = number.parse().ok()?;
+    if !name.chars().all(|c| c.is_ascii_alphabetic() || c == ' ') {
+        return None;
+    }
     Some(format!(" {number}（{}）", code_name(name)))
 }
 
@@ -286,7 +296,8 @@ mod tests {
                 let kind = name.trim_end_matches(|c: char| c.is_ascii_digit());
                 assert!(
                     [
-                        "n", "hex", "id", "time", "side", "kind", "code", "q", "say", "err", "any"
+                        "n", "hex", "id", "time", "side", "kind", "code", "rule", "q", "say",
+                        "err", "any"
                     ]
                     .contains(&kind),
                     "{english}: {name} says nothing about what may stand there"

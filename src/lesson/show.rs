@@ -2,6 +2,7 @@
 //!
 //! [`Slide::WIDTH`]: super::Slide::WIDTH
 
+use super::copies::copies;
 use super::data::Show;
 use super::watch::{Seen, Watched};
 use crate::codec::accept::GUID;
@@ -29,6 +30,7 @@ pub fn panel(show: Show, at: &[EventId], watched: &Watched, lang: Lang) -> Vec<S
         Show::Sum => sum(first, watched, lang),
         Show::Frames => frames(first, watched, lang),
         Show::Sizes => sizes(first, watched, lang),
+        Show::Copies => copies(first, watched, lang),
     }
 }
 
