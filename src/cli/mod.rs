@@ -110,7 +110,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("{error:#}"));
+            say(&chain(&error));
             ExitCode::from(FAILED)
         }
     }
@@ -128,6 +128,17 @@ fn say(message: &str) {
     let message = said(lang, message);
     // With standard error gone there is nowhere left to say it.
     let _ = writeln!(io::stderr(), "wscope: {}", wscope::sink::Escaped(&message));
+}
+
+/// What went wrong and why, each thing once: some errors have their cause in their own words.
+fn chain(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 /// Whoever reads our output has seen enough.
