@@ -612,3 +612,12 @@ impl Says {
         }
     }
 }
+
+/// A text masked once too often.
+pub fn masked(text: &str, key: u32) -> Vec<u8> {
+    let key = key.to_be_bytes();
+    text.bytes()
+        .zip(key.iter().cycle())
+        .map(|(byte, key)| byte ^ key)
+        .collect()
+}
