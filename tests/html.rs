@@ -47,7 +47,7 @@ const MEASURE: &str = r##"
 const out = [];
 for (const frame of document.querySelectorAll('iframe')) {
   const doc = frame.contentDocument, win = frame.contentWindow;
-  for (const it of doc.querySelectorAll('details')) it.open = frame.dataset.fold === undefined;
+  for (const it of doc.querySelectorAll('details')) it.open = frame.dataset.fold === undefined || it.className === 'talk';
   const root = doc.documentElement, wide = root.clientWidth;
   // What scrolls within its own box is meant to.
   const boxed = it => it.closest('.wide') && getComputedStyle(it.closest('.wide')).overflowX !== 'visible';

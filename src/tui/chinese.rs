@@ -78,6 +78,16 @@ fn no_pane_has_a_run_of_english_words() {
 }
 
 #[test]
+fn a_search_finds_what_the_screen_says() {
+    let mut bench = bench("tour.pcapng", LARGE);
+    let screen = bench.press("ff/保活探测\n").screen();
+    let selected = screen
+        .lines()
+        .find(|line| line.starts_with('▸') && line.contains("保活探测"));
+    assert!(selected.is_some(), "{screen}");
+}
+
+#[test]
 fn findings_and_details_on_a_small_screen() {
     let mut bench = bench("violations.pcapng", SMALL);
     let findings = bench.press("Fjj").screen();
