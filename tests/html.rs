@@ -29,7 +29,9 @@ fn chromium() -> Option<&'static str> {
 /// The page of a capture.
 fn page(capture: &str, lang: &str) -> String {
     let run = Command::new(env!("CARGO_BIN_EXE_wscope"))
-        .args(["explain", capture, "--html", "-", "--lang", lang])
+        .args([
+            "explain", capture, "--html", "-", "--lang", lang, "--limit", "60",
+        ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/captures"))
         .env_remove("SSLKEYLOGFILE")
         .output()

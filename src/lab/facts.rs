@@ -18,6 +18,10 @@ use std::io;
 pub struct Facts {
     /// In the order of the timeline, once all is read.
     pub(super) seen: Vec<Seen>,
+    /// Where in that each connection has its events.
+    places: BTreeMap<ConnId, Vec<usize>>,
+    /// From this packet on, so many frames lie in each.
+    frames: BTreeMap<u64, i64>,
     kept: BTreeMap<ConnId, Kept>,
     /// Connections without WebSocket, the oldest first.
     others: VecDeque<ConnId>,
@@ -51,7 +55,7 @@ impl Default for Room {
         Self {
             sessions: 30_000,
             others: 10_000,
-            one: 15_000,
+            one: 10_000,
         }
     }
 }
@@ -149,6 +153,24 @@ impl Facts {
         let kept = std::mem::take(&mut self.kept);
         self.seen = kept.into_values().flat_map(|it| it.events).collect();
         self.seen.sort_by_key(|seen| seen.event.id);
+        // How many frames lie in a packet: it changes where one begins and behind where one ends.
+        let mut changes = BTreeMap::<u64, i64>::new();
+        for (place, seen) in self.seen.iter().enumerate() {
+            let event = &seen.event;
+            self.places.entry(event.conn).or_default().push(place);
+            if seen.is_frame() {
+                *changes.entry(event.first.get()).or_default() += 1;
+                *changes
+                    .entry(event.packet.get().saturating_add(1))
+                    .or_default() -= 1;
+            }
+        }
+        let mut frames = 0;
+        let counted = changes.into_iter().map(|(packet, change)| {
+            frames += change;
+            (packet, frames)
+        });
+        self.frames = counted.collect();
         self
     }
 
@@ -298,7 +320,8 @@ impl Facts {
 
     /// The events of a connection.
     pub(super) fn of(&self, conn: ConnId) -> impl Iterator<Item = &Seen> {
-        self.seen.iter().filter(move |seen| seen.event.conn == conn)
+        let places = self.places.get(&conn).into_iter().flatten();
+        places.filter_map(|place| self.seen.get(*place))
     }
 
     /// Complete messages, with the events that they are.
@@ -311,12 +334,8 @@ impl Facts {
 
     /// Whether a packet holds exactly one frame: then "the frame in packet 8" names it.
     pub(super) fn has_one_frame(&self, packet: PacketNo) -> bool {
-        let is_frame = |seen: &&Seen| {
-            matches!(seen.event.kind, EventKind::Ws(Ws::Frame(_)))
-                && seen.event.first <= packet
-                && packet <= seen.event.packet
-        };
-        self.seen.iter().filter(is_frame).count() == 1
+        let mut upto = self.frames.range(..=packet.get());
+        upto.next_back().is_some_and(|(_, count)| *count == 1)
     }
 }
 
