@@ -305,6 +305,14 @@ pub const RULES: &[Rule] = &[
         check: Check::End(|scene| {
             both_closed(scene.history)?;
             let (by, at) = scene.history.first_end()?;
+            // Inside TLS the server has begun to end it with its close_notify, unless that was missed.
+            let server = Dir::S2c;
+            let notified = server
+                .of(&scene.history.notified)
+                .is_some_and(|it| it.id < at.id);
+            if notified || scene.history.tls() && server.of(&scene.history.close_notify).is_none() {
+                return None;
+            }
             // A client that fails the connection ends it itself.   RFC 6455 section 7.1.7
             let code = scene.mine().close.and_then(|close| close.code);
             let fails = scene.theirs().breach.is_some() && code.is_some_and(CloseCode::fails);

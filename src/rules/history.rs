@@ -50,6 +50,8 @@ pub struct History {
     pub tcp_close: Option<TcpClose>,
     /// Whether each side said close_notify inside TLS, where that can be known.
     pub close_notify: [Option<bool>; 2],
+    /// When it did.
+    pub notified: [Option<At>; 2],
     pub last: Option<At>,
 }
 

@@ -99,6 +99,10 @@ impl<S: Sink> Judge<S> {
                 bench.anomaly(anomaly, dir);
             }
             (EventKind::Tls(Tls::Close(close)), _) => bench.tls_close(close),
+            (EventKind::Tls(Tls::Alert(alert)), Some(dir)) if alert.is_close_notify() => {
+                let notified = dir.of_mut(&mut bench.case.history.notified);
+                notified.get_or_insert(bench.at);
+            }
             (EventKind::Tls(_) | EventKind::Finding(_) | EventKind::Insight(_), _) => {}
         }
     }

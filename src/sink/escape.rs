@@ -32,7 +32,7 @@ pub fn is_unsafe(c: char) -> bool {
 }
 
 /// At most `limit` characters of a text, escaped, in quotes; `…` says that there was more.
-pub(super) fn quote(out: &mut String, text: &str, limit: usize) {
+pub(crate) fn quote(out: &mut String, text: &str, limit: usize) {
     let end = text
         .char_indices()
         .nth(limit)

@@ -3,6 +3,7 @@
 use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 use std::collections::HashMap;
+use wscope::explain::{Lang, brief};
 use wscope::field::{Filter, View};
 use wscope::model::{ConnId, EventId, EventKind, Http, Loan, Timestamp};
 use wscope::sink::{Index, Level, Line, Moved, summary};
@@ -58,6 +59,13 @@ impl Pattern {
         regex(&regex::escape(text))
     }
 
+    fn is_ascii(&self) -> bool {
+        match self {
+            Self::Regex(regex) => regex.as_str().is_ascii(),
+            Self::Bytes(_) => true,
+        }
+    }
+
     fn is_in(&self, bytes: &[u8]) -> bool {
         match self {
             Self::Regex(regex) => regex.is_match(bytes),
@@ -93,7 +101,12 @@ fn found(pattern: &Pattern, view: &View<'_>) -> bool {
                     .iter()
                     .any(|header| pattern.is_in(&[&header.name[..], b": ", &header.value].concat()))
         }
-        _ => pattern.is_in(summary(event, flow, Loan::default()).as_bytes()),
+        _ => {
+            // What the screen says in Chinese is looked for in Chinese.
+            let chinese = || brief(Lang::Zh, event, flow, Loan::default());
+            pattern.is_in(summary(event, flow, Loan::default()).as_bytes())
+                || !pattern.is_ascii() && pattern.is_in(chinese().as_bytes())
+        }
     }
 }
 

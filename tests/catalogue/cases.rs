@@ -1192,6 +1192,34 @@ pub const CASES: &[(u16, Script, Script)] = &[
         },
     ),
     (
+        101,
+        |t| {
+            t.tls = true;
+            t.open().send(C, close(1000)).send(S, close(1000));
+            t.leave(C).fin(C).leave(S).fin(S).notify([true, true], 0);
+        },
+        // The server had begun to end it.
+        |t| {
+            t.tls = true;
+            t.open().send(C, close(1000)).send(S, close(1000));
+            t.leave(S).leave(C).fin(C).fin(S).notify([true, true], 0);
+        },
+    ),
+    (
+        101,
+        |t| {
+            t.tls = true;
+            t.open().send(C, close(1000)).send(S, close(1000));
+            t.fin(C).fin(S).notify([false, false], 0);
+        },
+        // What was not opened may have been its beginning.
+        |t| {
+            t.tls = true;
+            t.open().send(C, close(1000)).send(S, close(1000));
+            t.fin(C).fin(S).notify([false, false], 24);
+        },
+    ),
+    (
         102,
         |t| {
             t.open()

@@ -2,11 +2,11 @@
 
 use std::io;
 use wscope::model::{
-    Anomaly, CloseCode, ConnId, Counters, Cx, Deflate, Dir, Endpoint, Event, EventKind, Finding,
-    Flow, Frame, Handshake, Header, How, Http, Inflated, Kind, Limits, Loan, MaskingKey, Message,
-    Note, Opcode, Open, PacketNo, Place, Request, Response, SessionId, Side, Sink, Space, Span,
-    Tcp, TcpClose, TcpOpen, Timestamp, Tls, TlsClose, TlsCounts, Trust, Verdict, Version, Want,
-    What, Ws,
+    Alert, Anomaly, CloseCode, ConnId, Counters, Cx, Deflate, Dir, Endpoint, Event, EventKind,
+    Finding, Flow, Frame, Handshake, Header, How, Http, Inflated, Kind, Limits, Loan, MaskingKey,
+    Message, Note, Opcode, Open, PacketNo, Place, Request, Response, SessionId, Side, Sink, Space,
+    Span, Tcp, TcpClose, TcpOpen, Timestamp, Tls, TlsClose, TlsCounts, Trust, Verdict, Version,
+    Want, What, Ws,
 };
 use wscope::rules::Judge;
 
@@ -442,6 +442,22 @@ impl Talk {
         };
         let kind = EventKind::Tls(Tls::Close(Box::new(close)));
         self.say(Place::default(), kind, Loan::default());
+        self
+    }
+
+    /// close_notify, inside TLS.
+    pub fn leave(&mut self, dir: Dir) -> &mut Self {
+        let alert = Alert {
+            level: 1,
+            code: 0,
+            name: "close_notify",
+        };
+        let place = self.place(dir, 24);
+        self.say(
+            place,
+            EventKind::Tls(Tls::Alert(Box::new(alert))),
+            Loan::default(),
+        );
         self
     }
 

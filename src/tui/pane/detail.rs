@@ -11,6 +11,7 @@ use ratatui::layout::Rect;
 use std::fmt::Write as _;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::decode::anatomy;
+use wscope::explain::{of_rule, said};
 use wscope::field::{self, Value};
 use wscope::model::{Dir, Event, EventId, EventKind, Loan, PacketNo, Trust};
 use wscope::sink::{Escaped, Track};
@@ -196,7 +197,15 @@ pub fn nodes(app: &App) -> Vec<Node> {
                 ("of_packet", Value::Number(packet)) => PacketNo::new(packet).map(first_of),
                 _ => None,
             };
-            nodes.extend(show(name, value).into_iter().map(|node| node.to(link)));
+            let cause = match (&event.kind, name) {
+                (EventKind::Finding(finding), "cause") => {
+                    let rule = wscope::rules::find(finding.rule);
+                    rule.map(|rule| of_rule(app.lang, rule).cause)
+                }
+                _ => None,
+            };
+            let shown = show(app, name, cause.map_or(value, Value::Text));
+            nodes.extend(shown.into_iter().map(|node| node.to(link)));
         }
     });
     if let Some(replay) = replay {
@@ -359,9 +368,14 @@ fn common(app: &App, event: &Event) -> Vec<Node> {
     nodes
 }
 
+/// Fields that hold a sentence of the engine.
+const SENTENCES: [&str; 3] = ["text", "why", "websocket_likely"];
+
 /// A field as names and values.
-fn show(name: &str, value: Value<'_>) -> Vec<Node> {
+fn show(app: &App, name: &str, value: Value<'_>) -> Vec<Node> {
     let plain = match value {
+        // What wscope itself says, and not a peer.
+        Value::Text(text) if SENTENCES.contains(&name) => escape(&said(app.lang, text)),
         Value::Text(text) => escape(text),
         Value::Number(number) => number.to_string(),
         Value::Signed(number) => number.to_string(),
