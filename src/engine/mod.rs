@@ -23,6 +23,7 @@ use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
 use std::collections::VecDeque;
 use std::io;
+use std::num::NonZeroU64;
 
 /// Rebuilds everything from packets, one at a time.
 pub struct Engine {
@@ -56,6 +57,8 @@ struct Entry {
     host: Host,
     /// Payload bytes since it was last kept for a trail.
     since_stop: u64,
+    /// The part of a spool in which it was last kept, or began.
+    part: PacketNo,
     /// It was told of dropped packets, and none of its own came since.
     doubted: bool,
 }
@@ -193,6 +196,7 @@ impl Engine {
             let kind = EventKind::Anomaly(Anomaly {
                 what,
                 text: text.into(),
+                packets: NonZeroU64::new(packets),
             });
             let mut cx = work.cx(&entry.tcp);
             cx.emit(Place::default(), kind, Loan::default());
@@ -319,6 +323,10 @@ impl Work<'_> {
                     tcp,
                     host,
                     since_stop: 0,
+                    part: self
+                        .notes
+                        .as_ref()
+                        .map_or(PacketNo::FIRST, |notes| notes.part(self.packet)),
                     doubted: false,
                 },
             );
@@ -330,6 +338,9 @@ impl Work<'_> {
         let Some(entry) = place.and_then(|place| table.at(place)) else {
             return new;
         };
+        if let Some(notes) = &mut self.notes {
+            notes.about(entry, self.packet);
+        }
         if !entry.tcp.oriented() && !segment.is_empty() {
             entry.tcp.orient(segment.src, asks(segment.payload));
         }
@@ -382,6 +393,7 @@ impl Work<'_> {
         let limit = Anomaly {
             what: What::Limit,
             text: text.into(),
+            packets: None,
         };
         self.finish(&mut entry, Some(limit));
     }

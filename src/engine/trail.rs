@@ -6,8 +6,13 @@
 //! conn 1            ╟───────────────                    starts: its first packet
 //! ```
 //! To show an event, one connection goes on from its last stop before the event; every other packet is passed over.
+//!
+//! A spool forgets its beginning, part by part. So there each connection leaves a stop before its first
+//! packet in each part: whatever is still there can be derived again, and all of it from a part's beginning on.
 
 use super::replay::{Captured, Carried, Find, Replay};
+#[cfg(unix)]
+use super::run::dropped;
 use super::{Engine, Entry};
 use crate::error::Error;
 use crate::model::{
@@ -15,6 +20,7 @@ use crate::model::{
 };
 use crate::source::{Capture, Marks};
 use crate::tcp::Key;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Packets between two marks, and between two questions whether to go on.
@@ -23,6 +29,9 @@ const STRIDE: u64 = 1024;
 /// Payload bytes of a connection between two of its stops.
 const LEG: u64 = 16 << 20;
 
+/// Bytes that the stops along a spool may take together, about.
+const STOPS: usize = 64 << 20;
+
 /// Marks, starts and stops of a run; shared between who reads and who asks.
 #[derive(Clone, Default)]
 pub struct Trail(Arc<Mutex<Inner>>);
@@ -30,9 +39,15 @@ pub struct Trail(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     marks: Option<Marks>,
-    starts: Vec<PacketNo>,
+    starts: VecDeque<PacketNo>,
+    /// Starts before these that were forgotten.
+    gone: usize,
     /// In the order of their packets.
-    stops: Vec<Arc<Stop>>,
+    stops: VecDeque<Arc<Stop>>,
+    /// Bytes that the stops along a spool take.
+    weight: usize,
+    /// The last part of a spool that lost stops for lack of room.
+    torn: Option<PacketNo>,
     leg: u64,
 }
 
@@ -40,6 +55,9 @@ struct Inner {
 pub(super) struct Stop {
     conn: ConnId,
     next: PacketNo,
+    /// The part of the spool, and the bytes that this takes; only along a spool.
+    part: PacketNo,
+    weight: usize,
     entry: Entry,
 }
 
@@ -48,16 +66,53 @@ pub(super) struct Notes {
     starts: Vec<PacketNo>,
     stops: Vec<Arc<Stop>>,
     leg: u64,
+    /// What forgets its beginning.
+    marks: Option<Marks>,
 }
 
 impl Notes {
     /// Nothing yet, on the way along a trail.
     pub fn new(trail: &Trail) -> Self {
+        let inner = trail.lock();
         Self {
             starts: Vec::new(),
             stops: Vec::new(),
-            leg: trail.lock().leg,
+            leg: inner.leg,
+            marks: inner.marks.clone().filter(|marks| marks.oldest().is_some()),
         }
+    }
+
+    /// The part of the spool that this packet lies in.
+    pub fn part(&self, packet: PacketNo) -> PacketNo {
+        let marks = self.marks.as_ref();
+        marks.map_or(PacketNo::FIRST, |marks| marks.part(packet))
+    }
+
+    /// A connection is about to get this packet: in another part of the spool, it is kept as it is.
+    pub fn about(&mut self, entry: &mut Entry, packet: PacketNo) {
+        if self.marks.is_none() {
+            return;
+        }
+        let part = self.part(packet);
+        if entry.part != part {
+            entry.part = part;
+            entry.since_stop = 0;
+            self.keep(entry, packet);
+        }
+    }
+
+    fn keep(&mut self, entry: &Entry, next: PacketNo) {
+        let weight = match self.marks {
+            Some(_) => entry.tcp.weight() + entry.host.weight() + size_of::<Stop>(),
+            None => 0,
+        };
+        self.stops.push(Arc::new(Stop {
+            conn: entry.tcp.id,
+            next,
+            part: entry.part,
+            weight,
+            entry: entry.clone(),
+        }));
     }
 
     /// A connection begins with this packet.
@@ -70,11 +125,7 @@ impl Notes {
         entry.since_stop += segment.len();
         if entry.since_stop >= self.leg && !entry.tcp.ended() {
             entry.since_stop = 0;
-            self.stops.push(Arc::new(Stop {
-                conn: entry.tcp.id,
-                next: packet.next(),
-                entry: entry.clone(),
-            }));
+            self.keep(entry, packet.next());
         }
     }
 }
@@ -102,6 +153,7 @@ impl Trail {
     pub fn of_spool(history: &crate::source::History) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             marks: Some(Marks::of_spool(history)),
+            leg: LEG,
             ..Inner::default()
         })))
     }
@@ -121,7 +173,7 @@ impl Trail {
         let new = engine
             .notes
             .as_ref()
-            .is_some_and(|notes| !notes.starts.is_empty());
+            .is_some_and(|notes| !notes.starts.is_empty() || !notes.stops.is_empty());
         if new || engine.counts().packets.is_multiple_of(STRIDE) {
             self.gather(capture, engine);
         }
@@ -133,30 +185,27 @@ impl Trail {
             return;
         };
         let mut inner = self.lock();
-        inner.starts.append(&mut notes.starts);
-        inner.stops.append(&mut notes.stops);
-        let Inner { marks, stops, .. } = &mut *inner;
-        if let Some(marks) = marks {
+        inner.starts.extend(notes.starts.drain(..));
+        inner.take(&mut notes.stops);
+        if let Some(marks) = &mut inner.marks {
             marks.note(capture);
-            // Nothing can go on from there any more.
-            if let Some(oldest) = marks.oldest() {
-                stops.retain(|stop| stop.next >= oldest);
-            }
         }
+        inner.forget();
     }
 
     /// Where to begin to see a packet of a connection: the connection as it was, or nothing where it begins.
     fn before(&self, conn: ConnId, packet: PacketNo) -> Option<(Begin, Option<Arc<Stop>>)> {
         let inner = self.lock();
         let marks = inner.marks.clone()?;
+        let place = (conn.0 as usize).checked_sub(inner.gone);
+        let start = place.and_then(|place| inner.starts.get(place).copied());
         let stop = inner
             .stops
             .iter()
             .rev()
             .find(|stop| stop.conn == conn && stop.next <= packet)
             .cloned();
-        let start = *inner.starts.get(conn.0 as usize)?;
-        let from = stop.as_ref().map_or(start, |stop| stop.next);
+        let from = stop.as_ref().map(|stop| stop.next).or(start)?;
         Some((Begin { marks, from }, stop))
     }
 
@@ -267,6 +316,111 @@ impl Trail {
         }
         let _ = engine.finish(sink);
         Ok(())
+    }
+}
+
+#[cfg(unix)]
+impl Trail {
+    /// Reads again all that a spool still holds, from the beginning of that of its parts on from which
+    /// every connection is known; `watch` hears the packet numbers now and then and ends it by
+    /// answering false. Answers with the first packet that was read; none where there is no such part.
+    ///
+    /// Events have the numbers of their connections; they are those of an unjudged run.
+    ///
+    /// # Errors
+    /// What kept the packets from being read: they may be overwritten meanwhile.
+    pub fn rest(
+        &self,
+        config: &Config,
+        sink: &mut dyn Sink,
+        mut watch: impl FnMut(PacketNo) -> bool,
+    ) -> Result<Option<PacketNo>, Error> {
+        let want = Want {
+            unjudged: true,
+            ..sink.want()
+        };
+        let mut engine = Engine::new(config.clone(), want);
+        let Some((marks, from, stops)) = self.last_known(&mut engine) else {
+            return Ok(None);
+        };
+        let mut stops = stops.into_iter().peekable();
+        let mut known = HashSet::new();
+        let mut capture = marks.seek(from)?;
+        let drops = capture.drops();
+        while let Some(packet) = capture.next()? {
+            if packet.no.get().is_multiple_of(STRIDE) && !watch(packet.no) {
+                break;
+            }
+            while let Some(stop) = stops.next_if(|stop| stop.next <= packet.no) {
+                if known.insert(stop.conn) {
+                    let flow = stop.entry.tcp.flow;
+                    let key = Key::new(flow.client, flow.server);
+                    engine.table.insert(key, stop.entry.clone());
+                }
+            }
+            let told = dropped(&mut engine, &drops, sink);
+            if told.is_err() || engine.packet(packet, sink).is_err() {
+                break;
+            }
+        }
+        Ok(Some(from))
+    }
+
+    /// From where on everything is known; the engine then numbers new connections from there.
+    fn last_known(&self, engine: &mut Engine) -> Option<(Marks, PacketNo, Vec<Arc<Stop>>)> {
+        let inner = self.lock();
+        let marks = inner.marks.clone()?;
+        let whole = |part: &PacketNo| inner.torn.is_none_or(|torn| *part > torn);
+        let from = marks.parts().into_iter().find(whole)?;
+        let before = inner.starts.iter().take_while(|start| **start < from);
+        let conn = u32::try_from(inner.gone + before.count()).ok()?;
+        engine.next_conn = conn;
+        let stops = inner
+            .stops
+            .iter()
+            .filter(|it| it.next >= from && it.conn.0 < conn);
+        let stops = stops.cloned().collect();
+        Some((marks, from, stops))
+    }
+}
+
+impl Inner {
+    /// Takes these stops, as far as there is room for them: the oldest parts of the spool lose theirs first.
+    fn take(&mut self, stops: &mut Vec<Arc<Stop>>) {
+        for stop in stops.drain(..) {
+            let spooled = stop.weight > 0;
+            if spooled && self.torn.is_some_and(|torn| stop.part <= torn) {
+                continue;
+            }
+            self.weight += stop.weight;
+            self.stops.push_back(stop);
+        }
+        while self.weight > STOPS
+            && let Some(part) = self.stops.front().map(|stop| stop.part)
+        {
+            self.torn = Some(part);
+            self.drop_while(|stop| stop.part <= part);
+        }
+    }
+
+    /// Lets go of what nothing can go on from any more.
+    fn forget(&mut self) {
+        let Some(oldest) = self.marks.as_ref().and_then(Marks::oldest) else {
+            return;
+        };
+        self.drop_while(|stop| stop.next < oldest);
+        let starts = self.starts.iter().take_while(|start| **start < oldest);
+        let gone = starts.count();
+        self.starts.drain(..gone);
+        self.gone += gone;
+    }
+
+    fn drop_while(&mut self, gone: impl Fn(&Stop) -> bool) {
+        while self.stops.front().is_some_and(|stop| gone(stop))
+            && let Some(stop) = self.stops.pop_front()
+        {
+            self.weight -= stop.weight;
+        }
     }
 }
 

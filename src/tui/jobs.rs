@@ -7,6 +7,8 @@ use super::sift::Needle;
 use crate::cli::args::Captures;
 #[cfg(unix)]
 use crate::cli::live::Live;
+#[cfg(unix)]
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -459,6 +461,10 @@ fn sift(
         }
     }
     can_be_read_again(&source.captures)?;
+    #[cfg(unix)]
+    if source.captures.has_forgotten() {
+        return sift_rest(source, generation, (needle, start), fresh);
+    }
     let mut capture = source.captures.open().map_err(|error| error.to_string())?;
     let sieve = Sieve {
         needle,
@@ -481,6 +487,7 @@ fn sift(
                 hits: sieve.hits.take(),
                 percent: progress.bytes.min(total).saturating_mul(100) / total,
                 done: false,
+                from: None,
             }) && fresh()
         },
     )
@@ -490,8 +497,87 @@ fn sift(
         hits: sieve.hits.take(),
         percent: 100,
         done: true,
+        from: None,
     })
 }
+
+/// Looks through what is still in the spool.
+#[cfg(unix)]
+fn sift_rest(
+    source: &Source,
+    generation: u64,
+    (needle, start): (&Needle, Timestamp),
+    fresh: &dyn Fn() -> bool,
+) -> Result<Msg, String> {
+    /// Counts each connection's events of the packet at hand.
+    struct Counting<'a> {
+        needle: &'a Needle,
+        start: Timestamp,
+        at: PacketNo,
+        counts: HashMap<ConnId, u32>,
+        hits: Vec<(ConnId, EventId)>,
+    }
+    impl Sink for Counting<'_> {
+        fn want(&self) -> Want {
+            Want {
+                joined: true,
+                ..Want::default()
+            }
+        }
+        fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+            if event.id.at != self.at {
+                self.at = event.id.at;
+                self.counts.clear();
+            }
+            let nth = self.counts.entry(event.conn).or_insert(0);
+            let start = self.start;
+            let view = View {
+                event,
+                flow,
+                loan,
+                start,
+            };
+            if self.needle.hits(&view) {
+                let (at, nth) = (event.id.at, *nth);
+                self.hits.push((event.conn, EventId { at, nth }));
+            }
+            *nth += 1;
+            Ok(())
+        }
+    }
+    // What the loader had at hand when the filter was set has been sent by then.
+    thread::sleep(PATIENCE * 2);
+    let config = source.captures.config();
+    for attempt in 0.. {
+        let mut sink = Counting {
+            needle,
+            start,
+            at: PacketNo::FIRST,
+            counts: HashMap::new(),
+            hits: Vec::new(),
+        };
+        match source.trail.rest(&config, &mut sink, |_| fresh()) {
+            Ok(Some(from)) => {
+                return Ok(Msg::Sifted {
+                    generation,
+                    hits: sink.hits,
+                    percent: 100,
+                    done: true,
+                    from: Some(from),
+                });
+            }
+            Ok(None) => break,
+            // What was read has just been overwritten: what is newer may be read in time.
+            Err(_) if attempt < ATTEMPTS && fresh() => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err("nothing in the spool can be looked through from a beginning: more room, with --spool, keeps more".into())
+}
+
+/// How often it is tried to read the spool faster than it is overwritten.
+#[cfg(unix)]
+const ATTEMPTS: u32 = 3;
 
 /// Acknowledgements that a close-up holds at most.
 const ACKS: u64 = 500_000;

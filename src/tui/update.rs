@@ -9,11 +9,12 @@ use super::app::{App, Over, Pane, Sifting};
 use super::keys;
 use super::msg::{Batch, Job, Msg};
 use super::prompt::Typed;
+use super::sift;
 use super::view;
 use crossterm::event::{Event as Input, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Size};
 use wscope::explain::texts::tr;
-use wscope::model::{ConnId, EventId};
+use wscope::model::{ConnId, EventId, PacketNo};
 
 /// Lines that a turn of the wheel moves.
 const WHEEL: isize = 3;
@@ -61,7 +62,17 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
             hits,
             percent,
             done,
-        } => sifted(app, generation, hits, Some((percent, done))),
+            from,
+        } => {
+            let hits = match from {
+                Some(_) => sift::named(&app.index, hits),
+                None => hits,
+            };
+            sifted(app, generation, hits, Some((percent, done)));
+            if let (true, Some(from)) = (done, from) {
+                say_from_where(app, generation, from);
+            }
+        }
         Msg::CloseUp { conn, index } => {
             if app.asked_close_up == Some(conn) {
                 app.asked_close_up = None;
@@ -113,6 +124,7 @@ fn take(app: &mut App, batch: Batch) {
         app.start.get_or_insert(event.time);
         app.index.take(event, &flow, preview);
     }
+    trim(app);
     if let Some((generation, passed)) = batch.passed {
         sifted(app, generation, passed, None);
     }
@@ -130,6 +142,48 @@ fn take(app: &mut App, batch: Batch) {
     {
         app.at = None;
     }
+}
+
+/// Lets a list of connections that has grown too long forget the oldest that have ended, but none that is looked at.
+fn trim(app: &mut App) {
+    let App {
+        index,
+        connections,
+        together,
+        ..
+    } = app;
+    let looked_at = |at: usize| {
+        at == connections.selected
+            || connections.chosen.contains(&at)
+            || together.as_ref().is_some_and(|it| it.tracks.contains(&at))
+    };
+    let Some(moved) = index.trim(looked_at) else {
+        return;
+    };
+    app.connections.moved(&moved);
+    app.timeline.moved(&moved);
+    app.stats.moved(&moved);
+    for at in app.together.iter_mut().flat_map(|it| &mut it.tracks) {
+        *at = moved.to(*at).unwrap_or(*at);
+    }
+    for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
+        sifting.hits.moved(&moved);
+        let index = &app.index;
+        sifting
+            .later
+            .retain(|(conn, _)| !index.has_forgotten(*conn));
+    }
+    app.left.retain_mut(|(at, _)| match moved.to(*at) {
+        Some(now) => {
+            *at = now;
+            true
+        }
+        None => false,
+    });
+    if let Over::Findings(findings) = &mut app.over {
+        findings.moved(&moved);
+    }
+    app.bytes.of = app.bytes.of.and_then(|(at, id)| Some((moved.to(at)?, id)));
 }
 
 /// Takes what a filter or a search found.
@@ -184,6 +238,22 @@ fn sifted(
     if jump {
         act::next_hit(app, true);
     }
+}
+
+/// Says that what is no longer in the spool was not looked through.
+fn say_from_where(app: &mut App, generation: u64, from: PacketNo) {
+    let of = |it: &Option<Sifting>| it.as_ref().is_some_and(|it| it.generation == generation);
+    if !of(&app.filter) && !of(&app.search) {
+        return;
+    }
+    let text = app.tr(
+        "looked through from packet {n} on: what is older is no longer in the spool",
+        &[("n", &from)],
+    );
+    app.said = Some(Ok(match app.said.take() {
+        Some(Ok(said) | Err(said)) if of(&app.search) => format!("{said}; {text}"),
+        _ => text,
+    }));
 }
 
 fn press(app: &mut App, key: KeyEvent, jobs: &mut Vec<Job>) {

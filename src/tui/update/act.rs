@@ -5,6 +5,8 @@ use super::super::keys::{Action, COMMANDS, Does};
 use super::super::msg::{Extract, Job};
 use super::super::pane::{bytes, detail, explained, findings, help, together};
 use super::super::prompt::{Prompt, Purpose};
+#[cfg(unix)]
+use super::super::sift::judged;
 use super::super::sift::{Needle, Pattern};
 use super::super::theme::{Palette, Theme};
 use super::super::view;
@@ -535,8 +537,11 @@ pub fn filter(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
         Err(problem) => app.said = Some(Err(problem.to_string())),
         Ok(filter) => {
             app.tickets += 1;
-            app.filter = Some(Sifting::new(text, app.tickets));
-            jobs.push(sift(app, Needle::Filter(filter)));
+            let mut sifting = Sifting::new(text, app.tickets);
+            let needle = Needle::Filter(filter);
+            take_judged(app, &needle, &mut sifting);
+            app.filter = Some(sifting);
+            jobs.push(sift(app, needle));
         }
     }
 }
@@ -546,12 +551,27 @@ fn search(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
         Err(why) => app.said = Some(Err(why)),
         Ok(pattern) => {
             app.tickets += 1;
-            app.search = Some(Sifting::new(text, app.tickets));
+            let mut sifting = Sifting::new(text, app.tickets);
+            let needle = Needle::Search(pattern);
+            take_judged(app, &needle, &mut sifting);
+            app.search = Some(sifting);
             app.said = Some(Ok(app.tr("searching …", &[])));
-            jobs.push(sift(app, Needle::Search(pattern)));
+            jobs.push(sift(app, needle));
         }
     }
 }
+
+/// A live capture may have forgotten packets: what `check` found with them is still on the screen.
+#[cfg(unix)]
+fn take_judged(app: &App, needle: &Needle, sifting: &mut Sifting) {
+    if app.live.as_ref().is_some_and(|live| live.oldest() > 1) {
+        let found = judged(&app.index, needle, app.start.unwrap_or_default());
+        sifting.hits.take(&app.index, found);
+    }
+}
+
+#[cfg(not(unix))]
+fn take_judged(_: &App, _: &Needle, _: &mut Sifting) {}
 
 fn sift(app: &App, needle: Needle) -> Job {
     Job::Sift {
