@@ -7,6 +7,7 @@
 //! ```
 //! To show an event, one connection goes on from its last stop before the event; every other packet is passed over.
 
+use super::path::{self, Path, Walk};
 use super::replay::{Captured, Carried, Find, Replay};
 use super::{Engine, Entry};
 use crate::error::Error;
@@ -15,10 +16,11 @@ use crate::model::{
 };
 use crate::source::{Capture, Marks};
 use crate::tcp::Key;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Packets between two marks, and between two questions whether to go on.
-const STRIDE: u64 = 1024;
+pub(super) const STRIDE: u64 = 1024;
 
 /// Payload bytes of a connection between two of its stops.
 const LEG: u64 = 16 << 20;
@@ -31,6 +33,8 @@ pub struct Trail(Arc<Mutex<Inner>>);
 struct Inner {
     marks: Option<Marks>,
     starts: Vec<PacketNo>,
+    /// Where each connection's packets are.
+    paths: Vec<Path>,
     /// In the order of their packets.
     stops: Vec<Arc<Stop>>,
     leg: u64,
@@ -39,6 +43,7 @@ struct Inner {
 /// A connection as it was before a packet.
 pub(super) struct Stop {
     conn: ConnId,
+    key: Key,
     next: PacketNo,
     entry: Entry,
 }
@@ -46,6 +51,8 @@ pub(super) struct Stop {
 /// What an engine notes for a trail.
 pub(super) struct Notes {
     starts: Vec<PacketNo>,
+    /// Connections, and strides with packets of them.
+    steps: Vec<(ConnId, u32)>,
     stops: Vec<Arc<Stop>>,
     leg: u64,
 }
@@ -55,6 +62,7 @@ impl Notes {
     pub fn new(trail: &Trail) -> Self {
         Self {
             starts: Vec::new(),
+            steps: Vec::new(),
             stops: Vec::new(),
             leg: trail.lock().leg,
         }
@@ -65,13 +73,29 @@ impl Notes {
         self.starts.push(packet);
     }
 
+    /// With this packet a connection was over because another one has its ports now.
+    pub fn over(&mut self, conn: ConnId, packet: PacketNo) {
+        self.steps.push((conn, path::stride(packet)));
+    }
+
     /// A connection got a segment: now and then it is kept as it is.
     pub fn fed(&mut self, entry: &mut Entry, segment: &Segment<'_>, packet: PacketNo) {
+        let stride = path::stride(packet);
+        if entry.stride != Some(stride) {
+            // The pieces of a fragmented packet may have come just before.
+            let before = stride.checked_sub(1);
+            let before = before.filter(|_| segment.payload_at.is_none() && !segment.is_empty());
+            let conn = entry.tcp.id;
+            self.steps.extend(before.map(|stride| (conn, stride)));
+            self.steps.push((conn, stride));
+            entry.stride = Some(stride);
+        }
         entry.since_stop += segment.len();
         if entry.since_stop >= self.leg && !entry.tcp.ended() {
             entry.since_stop = 0;
             self.stops.push(Arc::new(Stop {
                 conn: entry.tcp.id,
+                key: Key::new(segment.src, segment.dst),
                 next: packet.next(),
                 entry: entry.clone(),
             }));
@@ -135,7 +159,21 @@ impl Trail {
         let mut inner = self.lock();
         inner.starts.append(&mut notes.starts);
         inner.stops.append(&mut notes.stops);
-        let Inner { marks, stops, .. } = &mut *inner;
+        let Inner {
+            marks,
+            stops,
+            paths,
+            ..
+        } = &mut *inner;
+        for (conn, stride) in notes.steps.drain(..) {
+            let at = conn.0 as usize;
+            if paths.len() <= at {
+                paths.resize_with(at + 1, Path::default);
+            }
+            if let Some(path) = paths.get_mut(at) {
+                path.push(stride);
+            }
+        }
         if let Some(marks) = marks {
             marks.note(capture);
             // Nothing can go on from there any more.
@@ -157,7 +195,17 @@ impl Trail {
             .cloned();
         let start = *inner.starts.get(conn.0 as usize)?;
         let from = stop.as_ref().map_or(start, |stop| stop.next);
-        Some((Begin { marks, from }, stop))
+        let strides = inner
+            .paths
+            .get(conn.0 as usize)
+            .map(|path| path.strides().collect())
+            .unwrap_or_default();
+        let begin = Begin {
+            marks,
+            from,
+            strides,
+        };
+        Some((begin, stop))
     }
 
     /// Derives the bytes of an event again; none where this capture does not show it, or `go_on` says no.
@@ -207,8 +255,9 @@ impl Trail {
         let bytes = event.span.len > 0;
         if bytes {
             let mut engine = Engine::of_one(config.clone(), find.want(), event.conn, flow, stop);
-            let mut capture = from.marks.seek(from.from)?;
-            while let Some(packet) = capture.next()? {
+            let to = Some(event.id.at).filter(|at| !at.is_end());
+            let mut walk = from.walk(to)?;
+            while let Some(packet) = walk.next()? {
                 let stop = packet.no.get().is_multiple_of(STRIDE) && !go_on();
                 if stop {
                     return Ok(None);
@@ -256,8 +305,8 @@ impl Trail {
             return Ok(());
         };
         let mut engine = Engine::of_one(config.clone(), want, conn, flow, stop);
-        let mut capture = from.marks.seek(from.from)?;
-        while let Some(packet) = capture.next()? {
+        let mut walk = from.walk(None)?;
+        while let Some(packet) = walk.next()? {
             if packet.no.get().is_multiple_of(STRIDE) && !watch(packet.no) {
                 return Ok(());
             }
@@ -270,10 +319,167 @@ impl Trail {
     }
 }
 
+/// Packets of a connection: those that are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stretch {
+    /// The connection.
+    pub conn: ConnId,
+    /// The first packet that matters.
+    pub from: PacketNo,
+    /// The last one.
+    pub to: PacketNo,
+}
+
+/// Which connections a run looks at: it knows from an earlier one where each begins.
+pub(super) struct Among {
+    starts: Vec<PacketNo>,
+    /// How many of them have gone by.
+    gone: usize,
+    /// A bit for each connection.
+    wanted: Vec<u64>,
+}
+
+impl Among {
+    /// The connection that this packet begins, and whether it is looked at. Packets come in order.
+    pub fn begun(&mut self, packet: PacketNo) -> Option<(ConnId, bool)> {
+        while self.starts.get(self.gone).is_some_and(|&it| it < packet) {
+            self.gone += 1;
+        }
+        let begins = self.starts.get(self.gone) == Some(&packet);
+        begins.then(|| {
+            let bits = self.wanted.get(self.gone / 64).copied();
+            let wanted = bits.is_some_and(|bits| bits >> (self.gone % 64) & 1 == 1);
+            (ConnId(self.gone as u32), wanted)
+        })
+    }
+}
+
+impl Trail {
+    /// Reads some connections again in one go, each as far as it is asked for, into a sink that sees no others.
+    /// `watch` hears now and then how many packets went by and how many there are to come, and ends it by
+    /// answering false. Events are those of an unjudged run; sessions are numbered otherwise.
+    ///
+    /// # Errors
+    /// What kept the captures from being read.
+    pub fn follow_many(
+        &self,
+        config: &Config,
+        stretches: &[Stretch],
+        sink: &mut dyn Sink,
+        mut watch: impl FnMut(u64, u64) -> bool,
+    ) -> Result<(), Error> {
+        let Some((marks, among, stops, strides)) = self.among(stretches) else {
+            return Ok(());
+        };
+        let begin = |stretch: &Stretch| match stops.get(&stretch.conn) {
+            Some(stop) => Some(stop.next),
+            None => among.starts.get(stretch.conn.0 as usize).copied(),
+        };
+        let Some(first) = stretches.iter().filter_map(begin).min() else {
+            return Ok(());
+        };
+        let last = stretches.iter().map(|it| it.to).max().unwrap_or(first);
+        let total = strides.len() as u64;
+        let mut stops: Vec<_> = stops.into_values().collect();
+        stops.sort_unstable_by_key(|stop| std::cmp::Reverse(stop.next));
+        let want = Want {
+            unjudged: true,
+            ..sink.want()
+        };
+        let mut engine = Engine::new(config.clone(), want);
+        engine.among = Some(among);
+        let mut walk = Walk::new(marks, first, strides)?;
+        let mut gone = 0;
+        while let Some(packet) = walk.next()? {
+            if packet.no > last {
+                return Ok(());
+            }
+            if packet.no.get().is_multiple_of(STRIDE) {
+                gone += 1;
+                if !watch(gone, total) {
+                    return Ok(());
+                }
+            }
+            while let Some(stop) = stops.pop_if(|stop| stop.next <= packet.no) {
+                engine.table.remove(&stop.key);
+                engine.table.insert(stop.key, stop.entry.clone());
+            }
+            if engine.packet(packet, sink).is_err() {
+                return Ok(());
+            }
+        }
+        let _ = engine.finish(sink);
+        Ok(())
+    }
+
+    /// The way in, whom to look at, whom to take up in its middle, and which strides are read.
+    fn among(&self, stretches: &[Stretch]) -> Option<Ways> {
+        let inner = self.lock();
+        let marks = inner.marks.clone()?;
+        let from: HashMap<_, _> = stretches.iter().map(|it| (it.conn, it.from)).collect();
+        let mut stops = HashMap::new();
+        for stop in &inner.stops {
+            if from.get(&stop.conn).is_some_and(|&from| stop.next <= from) {
+                stops.insert(stop.conn, Arc::clone(stop));
+            }
+        }
+        let starts = inner.starts.clone();
+        let mut wanted = vec![0; starts.len().div_ceil(64)];
+        let mut strides = Vec::new();
+        for stretch in stretches {
+            let at = stretch.conn.0 as usize;
+            let last = path::stride(stretch.to);
+            let begin = stops
+                .get(&stretch.conn)
+                .map_or(0, |stop: &Arc<Stop>| path::stride(stop.next));
+            let along = inner.paths.get(at).into_iter().flat_map(Path::strides);
+            for stride in along.filter(|&stride| stride >= begin && stride <= last) {
+                let at = stride as usize;
+                if strides.len() <= at {
+                    strides.resize(at + 1, false);
+                }
+                if let Some(is_read) = strides.get_mut(at) {
+                    *is_read = true;
+                }
+            }
+            if let Some(bits) = wanted.get_mut(at / 64)
+                && !stops.contains_key(&stretch.conn)
+            {
+                *bits |= 1 << (at % 64);
+            }
+        }
+        let among = Among {
+            starts,
+            gone: 0,
+            wanted,
+        };
+        let strides = (0..)
+            .zip(strides)
+            .filter_map(|(at, is_read)| is_read.then_some(at));
+        Some((marks, among, stops, strides.collect()))
+    }
+}
+
+type Ways = (Marks, Among, HashMap<ConnId, Arc<Stop>>, Vec<u32>);
+
 /// Where reading begins.
 struct Begin {
     marks: Marks,
     from: PacketNo,
+    /// The strides with packets of the connection.
+    strides: Vec<u32>,
+}
+
+impl Begin {
+    /// Goes along the connection's packets, and to this one.
+    fn walk(self, to: Option<PacketNo>) -> Result<Walk, Error> {
+        let last = to.map(path::stride);
+        let along = self
+            .strides
+            .into_iter()
+            .take_while(|&stride| last.is_none_or(|last| stride <= last));
+        Walk::new(self.marks, self.from, along.chain(last))
+    }
 }
 
 /// Whether the event comes with a payload of its own.

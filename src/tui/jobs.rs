@@ -2,11 +2,13 @@
 
 use super::compare;
 use super::export;
-use super::msg::{Batch, Job, Lens, Msg};
+use super::history;
+use super::msg::{Batch, Glass, Job, Lens, Msg};
 use super::sift::Needle;
 use crate::cli::args::Captures;
 #[cfg(unix)]
 use crate::cli::live::Live;
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +17,7 @@ use std::sync::mpsc::{self, Sender, SyncSender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
-use wscope::engine::{self, Replay, Trail};
+use wscope::engine::{self, Replay, Stretch, Trail};
 use wscope::explain::{Explanation, Lang, Story, explain, texts};
 use wscope::field::View;
 use wscope::model::{
@@ -26,8 +28,8 @@ use wscope::source::Capture;
 #[cfg(unix)]
 use wscope::source::{Progress, SpoolReader};
 
-/// Messages that may wait; whoever has more waits too.
-pub const QUEUE: usize = 32;
+/// Messages that may wait; whoever has more waits too. A key waits behind them.
+pub const QUEUE: usize = 8;
 
 /// Events that a batch has at most.
 const BATCH: usize = 1024;
@@ -52,6 +54,7 @@ pub fn load(mut capture: Capture, source: Source, queue: SyncSender<Msg>) {
             sent: Instant::now(),
             queue: queue.clone(),
             lens: source.lens,
+            glass: Glass::default(),
             start: None,
         };
         let last = queue.clone();
@@ -82,6 +85,7 @@ pub fn watch(mut live: Live, mut reader: SpoolReader, source: Source, queue: Syn
             sent: Instant::now(),
             queue: queue.clone(),
             lens: source.lens,
+            glass: Glass::default(),
             start: None,
         })));
         // What came is shown before more is waited for.
@@ -149,6 +153,7 @@ struct Batches {
     sent: Instant,
     queue: SyncSender<Msg>,
     lens: Lens,
+    glass: Glass,
     start: Option<Timestamp>,
 }
 
@@ -180,8 +185,10 @@ impl Sink for Batches {
             loan,
             start,
         };
-        self.batch.look(&self.lens, &view);
-        if self.batch.events.len() >= BATCH || self.sent.elapsed() > PATIENCE {
+        self.batch.look(&self.lens, &mut self.glass, &view);
+        let len = self.batch.events.len();
+        // The clock is asked now and then: that takes as long as an event does.
+        if len >= BATCH || len.is_multiple_of(32) && self.sent.elapsed() > PATIENCE {
             self.send()?;
         }
         Ok(())
@@ -230,6 +237,15 @@ impl Workers {
         }
         // A worker lives as long as the queue it answers into.
         let _ = jobs.send(job);
+    }
+
+    /// Ends the reading for filters and searches other than these.
+    pub fn only(&self, filter: Option<u64>, search: Option<u64>) {
+        for (thread, generation) in [(1, filter), (4, search)] {
+            self.threads[thread]
+                .1
+                .store(generation.unwrap_or(0), Ordering::Relaxed);
+        }
     }
 }
 
@@ -284,9 +300,26 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
             generation,
             needle,
             start,
-        } => match sift(source, generation, &needle, start, fresh, send) {
+            stretches,
+        } => match sift(
+            source,
+            (generation, &needle, start),
+            &stretches,
+            fresh,
+            send,
+        ) {
             Ok(msg) => msg,
-            Err(error) => Msg::Said(Err(error)),
+            Err(error) => {
+                let hits = Vec::new();
+                let (percent, done) = (100, true);
+                send(Msg::Sifted {
+                    generation,
+                    hits,
+                    percent,
+                    done,
+                });
+                Msg::Said(Err(error))
+            }
         },
         Job::CloseUp { conn, flow } => match close_up(source, conn, &flow) {
             Ok(index) => Msg::CloseUp {
@@ -314,6 +347,11 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
             Ok(()) => return,
             Err(error) => Msg::Said(Err(format!("{}: {error}", path.display()))),
         },
+        Job::Remember { path, line } => {
+            // A convenience: where it cannot be kept, it is not.
+            let _ = history::add(&path, &line);
+            return;
+        }
         Job::Export { path, what } => Msg::Said(export::export(&source.captures, &path, &what)),
         // Only the thread that draws writes to the terminal.
         Job::Copy(_) => return,
@@ -423,19 +461,28 @@ fn can_be_read_again(captures: &Captures) -> Result<(), String> {
     ))
 }
 
-/// Looks through the whole capture; what is found is sent as it is found.
+/// Looks at payloads of messages; what is found is sent as it is found.
 fn sift(
     source: &Source,
-    generation: u64,
-    needle: &Needle,
-    start: Timestamp,
+    (generation, needle, start): (u64, &Needle, Timestamp),
+    stretches: &[Stretch],
     fresh: &dyn Fn() -> bool,
     send: &mut dyn FnMut(Msg) -> bool,
 ) -> Result<Msg, String> {
     struct Sieve<'a> {
         needle: &'a Needle,
         start: Timestamp,
-        hits: std::cell::RefCell<Vec<(ConnId, EventId)>>,
+        stretches: &'a [Stretch],
+        hits: RefCell<Vec<(ConnId, EventId)>>,
+    }
+    impl Sieve<'_> {
+        fn is_asked_for(&self, event: &Event) -> bool {
+            let of = |stretch: &Stretch| stretch.conn;
+            let at = self.stretches.binary_search_by_key(&event.conn, of);
+            let within = |it: &Stretch| event.packet >= it.from && event.packet <= it.to;
+            matches!(event.kind, EventKind::Ws(Ws::Message(_)))
+                && at.is_ok_and(|at| self.stretches.get(at).is_some_and(within))
+        }
     }
     impl Sink for &Sieve<'_> {
         fn want(&self) -> Want {
@@ -445,6 +492,9 @@ fn sift(
             }
         }
         fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+            if !self.is_asked_for(event) {
+                return Ok(());
+            }
             let start = self.start;
             let view = View {
                 event,
@@ -459,32 +509,41 @@ fn sift(
         }
     }
     can_be_read_again(&source.captures)?;
-    let mut capture = source.captures.open().map_err(|error| error.to_string())?;
     let sieve = Sieve {
         needle,
         start,
-        hits: Default::default(),
+        stretches,
+        hits: RefCell::default(),
     };
     let mut sent = Instant::now();
-    engine::run(
-        &mut capture,
-        source.captures.config(),
-        &mut &sieve,
-        |progress, _| {
-            if sent.elapsed() < PATIENCE * 2 {
-                return fresh();
-            }
-            sent = Instant::now();
-            let total = progress.total.unwrap_or(u64::MAX).max(1);
-            send(Msg::Sifted {
-                generation,
-                hits: sieve.hits.take(),
-                percent: progress.bytes.min(total).saturating_mul(100) / total,
-                done: false,
-            }) && fresh()
-        },
-    )
-    .map_err(|error| error.to_string())?;
+    let mut tell = |done: u64, total: u64| {
+        if sent.elapsed() < PATIENCE * 2 {
+            return fresh();
+        }
+        sent = Instant::now();
+        let total = total.max(1);
+        send(Msg::Sifted {
+            generation,
+            hits: sieve.hits.take(),
+            percent: done.min(total).saturating_mul(100) / total,
+            done: false,
+        }) && fresh()
+    };
+    let config = source.captures.config();
+    let text = |error: wscope::Error| error.to_string();
+    let along = source.captures.filter.is_none() && source.trail.is_usable();
+    if along && !needle.needs_everything() {
+        source
+            .trail
+            .follow_many(&config, stretches, &mut &sieve, tell)
+            .map_err(text)?;
+    } else {
+        let mut capture = source.captures.open().map_err(|error| error.to_string())?;
+        engine::run(&mut capture, config, &mut &sieve, |progress, _| {
+            tell(progress.bytes, progress.total.unwrap_or(u64::MAX))
+        })
+        .map_err(|error| error.to_string())?;
+    }
     Ok(Msg::Sifted {
         generation,
         hits: sieve.hits.take(),
@@ -577,17 +636,44 @@ fn previews(
     heads.texts
 }
 
-/// Hands on keys, the mouse and new sizes.
+/// How long the keyboard is waited for until one asks whether there still is a terminal.
+const LISTEN: Duration = Duration::from_millis(500);
+
+/// Hands on keys, the mouse and new sizes; ends the screen where the terminal is gone.
 pub fn listen(queue: SyncSender<Msg>) {
     thread::spawn(move || {
         loop {
-            let msg = crossterm::event::read().map_or(Msg::Stop, Msg::Input);
+            // Who waits without an end for a terminal that is gone would ask it again and again.
+            let msg = match crossterm::event::poll(LISTEN) {
+                Ok(true) => crossterm::event::read().map_or(Msg::Stop, Msg::Input),
+                Ok(false) if !is_gone() => continue,
+                Ok(false) | Err(_) => Msg::Stop,
+            };
             let stop = matches!(msg, Msg::Stop);
             if queue.send(msg).is_err() || stop {
                 return;
             }
         }
     });
+}
+
+/// Whether the terminal was hung up: who heeds SIGHUP never asks.
+#[cfg(unix)]
+fn is_gone() -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd as _;
+    let out = io::stdout();
+    let mut asked = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
+    poll(&mut asked, PollTimeout::ZERO).is_ok()
+        && asked
+            .iter()
+            .any(|asked| asked.revents().is_some_and(|it| it.intersects(gone)))
+}
+
+#[cfg(not(unix))]
+fn is_gone() -> bool {
+    false
 }
 
 /// Hands on the signals that ask us to go, or to stand aside.

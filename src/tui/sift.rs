@@ -4,7 +4,7 @@ use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 use std::collections::HashMap;
 use wscope::field::{Filter, View};
-use wscope::model::{ConnId, EventId, EventKind, Http, Loan};
+use wscope::model::{ConnId, EventId, EventKind, Flow, Http, Loan, Ws};
 use wscope::sink::{Index, Line, summary};
 
 /// What is looked for.
@@ -58,6 +58,14 @@ impl Pattern {
         regex(&regex::escape(text))
     }
 
+    /// Bytes that a payload must have at least to be found.
+    fn least(&self) -> u64 {
+        match self {
+            Self::Regex(_) => 0,
+            Self::Bytes(needle) => needle.len() as u64,
+        }
+    }
+
     fn is_in(&self, bytes: &[u8]) -> bool {
         match self {
             Self::Regex(regex) => regex.is_match(bytes),
@@ -74,6 +82,41 @@ impl Needle {
             Self::Search(pattern) => found(pattern, view),
         }
     }
+
+    /// The same without the payload: none where only that tells.
+    pub fn decide(&self, view: &View<'_>) -> Option<bool> {
+        match (self, &view.event.kind) {
+            (Self::Filter(filter), _) => filter.decide(view),
+            (Self::Search(pattern), EventKind::Ws(Ws::Message(message))) => {
+                (message.length < pattern.least()).then_some(false)
+            }
+            (Self::Search(pattern), _) => Some(found(pattern, view)),
+        }
+    }
+
+    /// The same for all events of a connection; none where each has to be asked.
+    pub fn decide_conn(&self, conn: ConnId, flow: &Flow) -> Option<bool> {
+        match self {
+            Self::Filter(filter) => filter.decide_conn(conn, flow),
+            Self::Search(_) => None,
+        }
+    }
+
+    /// Whether what is read is looked at with its payload.
+    pub fn needs_payload(&self) -> bool {
+        match self {
+            Self::Filter(filter) => filter.needs_payload(),
+            Self::Search(_) => true,
+        }
+    }
+
+    /// Whether it asks for what only a run over everything gives: the numbers of sessions.
+    pub fn needs_everything(&self) -> bool {
+        match self {
+            Self::Filter(filter) => filter.asks_for(|field| field.name == "wscope.session"),
+            Self::Search(_) => false,
+        }
+    }
 }
 
 fn found(pattern: &Pattern, view: &View<'_>) -> bool {
@@ -81,8 +124,8 @@ fn found(pattern: &Pattern, view: &View<'_>) -> bool {
         event, flow, loan, ..
     } = *view;
     match &event.kind {
-        EventKind::Ws(wscope::model::Ws::Message(_)) => pattern.is_in(loan.bytes),
-        EventKind::Ws(wscope::model::Ws::Frame(_)) => false,
+        EventKind::Ws(Ws::Message(_)) => pattern.is_in(loan.bytes),
+        EventKind::Ws(Ws::Frame(_)) => false,
         EventKind::Http(http) => {
             let headers = match http {
                 Http::Request(request) => &request.headers,
@@ -120,26 +163,22 @@ impl Hits {
         self.tracks.contains_key(&track)
     }
 
-    /// Takes what was found; answers with what the index does not have yet.
-    pub fn take(&mut self, index: &Index, found: Vec<(ConnId, EventId)>) -> Vec<(ConnId, EventId)> {
-        let mut later = Vec::new();
-        for (conn, id) in found {
+    /// Takes what was found; what the index does not have any more is left out.
+    pub fn take(&mut self, index: &Index, found: &[(ConnId, EventId)]) {
+        for &(conn, id) in found {
             let place = index.place(conn);
             let line = place.and_then(|at| {
                 let track = &index.tracks()[at];
                 let line = track.find(id)?;
                 (track.id(line) == Some(id)).then_some((at, line))
             });
-            match line {
-                Some((at, line)) => self.set(at, line),
-                None => later.push((conn, id)),
+            if let Some((at, line)) = line {
+                self.set(at, line);
             }
         }
-        self.version += 1;
-        later
     }
 
-    fn set(&mut self, track: usize, line: Line) {
+    pub fn set(&mut self, track: usize, line: Line) {
         let bits = self.tracks.entry(track).or_default();
         let number = line.number() as usize;
         if bits.len() <= number / 64 {

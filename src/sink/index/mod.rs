@@ -14,7 +14,6 @@ use super::escape::quote;
 use super::summary::{bytes, close_body};
 use crate::field;
 use crate::model::{ConnId, Event, EventKind, Flow, Kind, Loan, Message, Sink, Want, Ws};
-use std::collections::HashMap;
 use std::io;
 
 /// Every event of a capture, by connection.
@@ -32,7 +31,8 @@ use std::io;
 #[derive(Debug)]
 pub struct Index {
     tracks: Vec<Track>,
-    by_conn: HashMap<ConnId, usize>,
+    /// The place of each connection, by its number; connections that said nothing have none.
+    by_conn: Vec<u32>,
     events: u64,
     /// Bytes of previews that there still is room for.
     room: usize,
@@ -40,6 +40,9 @@ pub struct Index {
     limit: usize,
     held: usize,
 }
+
+/// The place of a connection that has none.
+const NOWHERE: u32 = u32::MAX;
 
 /// Bytes of a row.
 const ROW: usize = 40;
@@ -51,7 +54,7 @@ impl Default for Index {
     fn default() -> Self {
         Self {
             tracks: Vec::new(),
-            by_conn: HashMap::new(),
+            by_conn: Vec::new(),
             events: 0,
             room: PREVIEWS,
             limit: usize::MAX,
@@ -72,13 +75,20 @@ impl Index {
         }
     }
 
-    /// Takes an event, and the [`preview`] of its payload.
-    pub fn take(&mut self, event: Event, flow: &Flow, preview: &str) {
-        let next = self.tracks.len();
-        let at = *self.by_conn.entry(event.conn).or_insert(next);
-        if at == next {
-            self.tracks.push(Track::new(&event, flow));
+    /// Takes an event, and the [`preview`] of its payload; answers with the place of its connection.
+    pub fn take(&mut self, event: Event, flow: &Flow, preview: &str) -> usize {
+        let number = event.conn.0 as usize;
+        if self.by_conn.len() <= number {
+            self.by_conn.resize(number + 1, NOWHERE);
         }
+        let at = match self.by_conn[number] {
+            NOWHERE => {
+                self.by_conn[number] = self.tracks.len() as u32;
+                self.tracks.push(Track::new(&event, flow));
+                self.tracks.len() - 1
+            }
+            at => at as usize,
+        };
         self.events += 1;
         let size = preview.len() + size_of::<u32>();
         let keep = self.room >= size;
@@ -89,6 +99,7 @@ impl Index {
         if self.held > self.limit {
             self.forget();
         }
+        at
     }
 
     /// Forgets an eighth.
@@ -126,7 +137,8 @@ impl Index {
     /// Where a connection is among the tracks.
     #[must_use]
     pub fn place(&self, conn: ConnId) -> Option<usize> {
-        self.by_conn.get(&conn).copied()
+        let at = *self.by_conn.get(conn.0 as usize)?;
+        (at != NOWHERE).then_some(at as usize)
     }
 
     /// The connections, in the order of their first events: the list only grows.

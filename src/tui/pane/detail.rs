@@ -8,11 +8,14 @@ use crate::tui::view;
 use crate::tui::wire::{self, Area, Head, Place};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::rc::Rc;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::decode::anatomy;
+use wscope::explain::Lang;
 use wscope::field::{self, Value};
-use wscope::model::{Dir, Event, EventId, EventKind, Loan, PacketNo, Trust};
+use wscope::model::{Dir, Event, EventId, EventKind, Flow, Loan, PacketNo, Timestamp, Trust};
 use wscope::sink::{Escaped, Track};
 
 /// Characters of a value that are shown.
@@ -23,6 +26,20 @@ const LONGEST: usize = 2048;
 pub struct State {
     pub at: usize,
     pub top: usize,
+    /// What was made last, and of what: a picture asks for it several times.
+    made: RefCell<Option<(Made, Rc<Vec<Node>>)>>,
+}
+
+/// What nodes are made of: as long as it is the same, so are they.
+#[derive(PartialEq, Debug)]
+struct Made {
+    event: Event,
+    flow: Option<Flow>,
+    start: Option<Timestamp>,
+    note: Option<String>,
+    /// Which answer with bytes, if it has come.
+    answer: (u64, bool),
+    lang: Lang,
 }
 
 /// A name and a value; the bytes that it stands for, and the event that it speaks of.
@@ -126,8 +143,8 @@ pub fn linked(app: &App, width: usize) -> Vec<Place> {
                 return Vec::new();
             };
             nodes
-                .into_iter()
-                .filter_map(|node| node.place)
+                .iter()
+                .filter_map(|node| node.place.clone())
                 .filter(|place| place.has(area, at))
                 .min_by_key(|place| place.range.end - place.range.start)
                 .into_iter()
@@ -172,11 +189,31 @@ fn lines(nodes: &[Node], width: usize) -> Vec<(Option<usize>, String)> {
 }
 
 /// All that is known of the selected event.
-pub fn nodes(app: &App) -> Vec<Node> {
+pub fn nodes(app: &App) -> Rc<Vec<Node>> {
     let Some(event) = app.event() else {
-        return Vec::new();
+        return Rc::default();
     };
-    let mut nodes = common(app, &event);
+    let of = Made {
+        flow: app.track().map(|track| track.flow),
+        start: app.start,
+        note: app.notes.marks.get(&event.id).cloned(),
+        answer: (app.generation, app.bytes.answer.is_some()),
+        lang: app.lang,
+        event,
+    };
+    let mut made = app.detail.made.borrow_mut();
+    match &*made {
+        Some((same, nodes)) if *same == of => Rc::clone(nodes),
+        _ => {
+            let nodes = Rc::new(make(app, &of.event));
+            *made = Some((of, Rc::clone(&nodes)));
+            nodes
+        }
+    }
+}
+
+fn make(app: &App, event: &Event) -> Vec<Node> {
+    let mut nodes = common(app, event);
     if let Some(note) = app.notes.marks.get(&event.id) {
         let note = match note.is_empty() {
             true => app.tr("marked", &[]),
@@ -189,9 +226,9 @@ pub fn nodes(app: &App) -> Vec<Node> {
         bytes: &replay.payload,
         unknown: &replay.unknown,
     });
-    field::visit(&event, loan, |name, value| {
+    field::visit(event, loan, |name, value| {
         // The payload has a pane for itself.
-        if !(matches!(value, Value::Base64(_)) || name == "text" && is_message(&event)) {
+        if !(matches!(value, Value::Base64(_)) || name == "text" && is_message(event)) {
             let link = match (name, value) {
                 ("of_packet", Value::Number(packet)) => PacketNo::new(packet).map(first_of),
                 _ => None,

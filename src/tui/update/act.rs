@@ -1,11 +1,12 @@
 //! What the keys and the commands do.
 
-use super::super::app::{App, Over, Pane, Sifting};
+use super::super::app::{App, Over, Pane};
 use super::super::keys::{Action, COMMANDS, Does};
 use super::super::msg::{Extract, Job};
 use super::super::pane::{bytes, detail, explained, findings, help, together};
 use super::super::prompt::{Prompt, Purpose};
 use super::super::sift::{Needle, Pattern};
+use super::super::sweep::Sifting;
 use super::super::theme::{Palette, Theme};
 use super::super::view;
 use super::settle::change_track;
@@ -37,7 +38,7 @@ pub fn act(app: &mut App, action: Action, jobs: &mut Vec<Job>) {
         }
         Action::Zoom => app.zoomed = !app.zoomed,
         Action::Open => open(app),
-        Action::Back => back(app, jobs),
+        Action::Back => back(app),
         Action::Return => {
             if let Some((_, id)) = app.left.pop() {
                 go(app, id, false);
@@ -254,7 +255,7 @@ fn open(app: &mut App) {
     }
 }
 
-fn back(app: &mut App, jobs: &mut Vec<Job>) {
+fn back(app: &mut App) {
     if app.zoomed {
         app.zoomed = false;
         return;
@@ -264,7 +265,7 @@ fn back(app: &mut App, jobs: &mut Vec<Job>) {
         Pane::Timeline if app.together.is_some() => app.together = None,
         Pane::Timeline if app.search.is_some() => app.search = None,
         Pane::Timeline => app.focus = Pane::Connections,
-        Pane::Connections => filter(app, "", jobs),
+        Pane::Connections => filter(app, ""),
     }
 }
 
@@ -478,8 +479,8 @@ fn file_name(id: &EventId, kind: &EventKind) -> String {
 /// Does what was typed.
 pub fn typed(app: &mut App, purpose: Purpose, text: &str, jobs: &mut Vec<Job>) {
     match purpose {
-        Purpose::Filter => filter(app, text, jobs),
-        Purpose::Search => search(app, text, jobs),
+        Purpose::Filter => filter(app, text),
+        Purpose::Search => search(app, text),
         Purpose::Command => command(app, text, jobs),
         Purpose::Save => save(app, text, jobs),
         Purpose::Export => export(app, text, jobs),
@@ -504,9 +505,9 @@ fn command(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
             Err(error) => app.said = Some(Err(format!("{error}"))),
         },
         (Does::Filter, "") => act(app, Action::Filter, jobs),
-        (Does::Filter, text) => filter(app, text, jobs),
+        (Does::Filter, text) => filter(app, text),
         (Does::Search, "") => act(app, Action::Search, jobs),
-        (Does::Search, text) => search(app, text, jobs),
+        (Does::Search, text) => search(app, text),
         (Does::Theme, name) => match Palette::from_str(name, true) {
             Ok(palette) => {
                 app.theme = Theme {
@@ -526,7 +527,7 @@ fn command(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
 }
 
 /// Shows only what passes; all where the filter is empty.
-pub fn filter(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
+pub fn filter(app: &mut App, text: &str) {
     if text.trim().is_empty() {
         app.filter = None;
         return;
@@ -535,29 +536,21 @@ pub fn filter(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
         Err(problem) => app.said = Some(Err(problem.to_string())),
         Ok(filter) => {
             app.tickets += 1;
-            app.filter = Some(Sifting::new(text, app.tickets));
-            jobs.push(sift(app, Needle::Filter(filter)));
+            let needle = Needle::Filter(filter);
+            app.filter = Some(Sifting::new(text, needle, app.tickets, &app.index));
         }
     }
 }
 
-fn search(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
+fn search(app: &mut App, text: &str) {
     match Pattern::new(text) {
         Err(why) => app.said = Some(Err(why)),
         Ok(pattern) => {
             app.tickets += 1;
-            app.search = Some(Sifting::new(text, app.tickets));
+            let needle = Needle::Search(pattern);
+            app.search = Some(Sifting::new(text, needle, app.tickets, &app.index));
             app.said = Some(Ok(app.tr("searching …", &[])));
-            jobs.push(sift(app, Needle::Search(pattern)));
         }
-    }
-}
-
-fn sift(app: &App, needle: Needle) -> Job {
-    Job::Sift {
-        generation: app.tickets,
-        needle,
-        start: app.start.unwrap_or_default(),
     }
 }
 
