@@ -29,7 +29,7 @@ pub use machine::{Machine, TcpState, WsState};
 pub use page::Page;
 pub use parts::{Block, Cell, Explanation, Ruler, Run, Section, Table};
 pub use story::{Piecework, Sent, Story, Talk};
-pub use trace::{Copied, Source, Trace, Traced};
+pub use trace::{Copied, Origin, Source, Trace, Traced};
 
 use crate::model::{Dir, Event, EventKind, Flow, Http, Loan, Tcp, Trust, Ws};
 use crate::sink::Escaped;

@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 use wscope::engine::{self, Replay, Stretch, Trail};
-use wscope::explain::{Explanation, Lang, Story, explain, texts};
+use wscope::explain::{Explanation, Lang, Story, Traced, explain, texts};
 use wscope::field::View;
 use wscope::model::{
     ConnId, Event, EventId, EventKind, Flow, Loan, Note, PacketNo, Sink, Tcp, Timestamp, Want, Ws,
@@ -228,7 +228,9 @@ impl Workers {
             } => (1, Some(*generation)),
             Job::Sift { generation, .. } => (4, Some(*generation)),
             Job::Previews { generation, .. } => (2, Some(*generation)),
-            Job::Explain { generation, .. } => (5, Some(*generation)),
+            Job::Explain { generation, .. } | Job::Trace { generation, .. } => {
+                (5, Some(*generation))
+            }
             _ => (3, None),
         };
         let (jobs, newest) = &self.threads[thread];
@@ -260,6 +262,7 @@ fn worker(source: Source, queue: SyncSender<Msg>) -> (Sender<Job>, Arc<AtomicU64
                 Job::Replay { generation, .. }
                 | Job::Sift { generation, .. }
                 | Job::Explain { generation, .. }
+                | Job::Trace { generation, .. }
                 | Job::Previews { generation, .. } => Some(*generation),
                 _ => None,
             };
@@ -295,6 +298,14 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
         } => Msg::Explained {
             generation,
             answer: explained(source, lang, &event, &flow, fresh),
+        },
+        Job::Trace {
+            generation,
+            event,
+            flow,
+        } => Msg::Traced {
+            generation,
+            answer: traced(source, &event, &flow, fresh),
         },
         Job::Sift {
             generation,
@@ -443,6 +454,39 @@ fn explained(
     let told = found.or(late);
     told.map(Box::new)
         .ok_or_else(|| texts::say(lang, "ui.explained.gone", &[]))
+}
+
+/// Inflates the messages of the event's connection again, up to it.
+fn traced(
+    source: &Source,
+    wanted: &Event,
+    flow: &Flow,
+    fresh: &dyn Fn() -> bool,
+) -> Option<Box<Traced>> {
+    if source.captures.filter.is_some() || !source.trail.is_usable() {
+        return None;
+    }
+    let mut found = None;
+    let mut story = Story::new(false, |event, _, _, talk| {
+        let is = event.conn == wanted.conn
+            && event.id.at == wanted.id.at
+            && event.kind.word() == wanted.kind.word()
+            && (event.dir, event.span) == (wanted.dir, wanted.span);
+        if !is {
+            return Ok(());
+        }
+        let trace = wanted.dir.and_then(|dir| dir.of(&talk.trace).as_ref());
+        found = trace.and_then(|trace| trace.last.clone());
+        Err(io::ErrorKind::Interrupted.into())
+    });
+    let conn = (wanted.conn, flow, PacketNo::FIRST);
+    let watch = |packet| fresh() && packet <= wanted.id.at;
+    let read = source
+        .trail
+        .follow(&source.captures.config(), conn, &mut story, watch);
+    drop(story);
+    read.ok()?;
+    found.map(Box::new)
 }
 
 fn can_be_read_again(captures: &Captures) -> Result<(), String> {

@@ -13,6 +13,7 @@ mod export;
 mod fixture;
 mod history;
 mod jobs;
+mod json;
 mod keys;
 mod msg;
 mod notes;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wscope::engine::{Replay, Stretch};
-use wscope::explain::{Explanation, Lang};
+use wscope::explain::{Explanation, Lang, Traced};
 use wscope::field::View;
 use wscope::model::{ConnId, Counts, Event, EventId, Flow, Loan, PacketNo, Timestamp};
 use wscope::sink::{Index, preview};
@@ -46,6 +46,11 @@ pub enum Msg {
     Explained {
         generation: u64,
         answer: Result<Box<Explanation>, String>,
+    },
+    /// Where the bytes of a compressed message came from; none where that is not known.
+    Traced {
+        generation: u64,
+        answer: Option<Box<Traced>>,
     },
     /// Two messages side by side.
     Compared(Vec<(char, String)>),
@@ -181,6 +186,12 @@ pub enum Job {
         event: Box<Event>,
         flow: Flow,
         lang: Lang,
+    },
+    /// Find out where the bytes of a compressed message came from.
+    Trace {
+        generation: u64,
+        event: Box<Event>,
+        flow: Flow,
     },
     /// Look at the payloads of messages in these packets.
     Sift {

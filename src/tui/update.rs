@@ -88,6 +88,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
                 state.answer = Some(answer);
             }
         }
+        Msg::Traced { generation, answer } => {
+            if app.bytes.asked_trace == Some(generation) {
+                app.bytes.traced = answer;
+            }
+        }
         Msg::Compared(lines) => app.over = Over::Compared { lines, top: 0 },
         Msg::Said(what) => app.said = Some(what),
         Msg::Idle(budget) => look_through(app, budget),

@@ -459,7 +459,7 @@ impl Ending {
 fn push<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
         let more = match list.len() {
-            short @ 0..512 => short.max(8),
+            short @ 0..512 => (short / 4).max(8),
             long => long / 8,
         };
         list.reserve_exact(more);

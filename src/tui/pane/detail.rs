@@ -13,7 +13,8 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::decode::anatomy;
-use wscope::explain::Lang;
+use wscope::explain::texts::Value as Shown;
+use wscope::explain::{Lang, Traced};
 use wscope::field::{self, Value};
 use wscope::model::{Dir, Event, EventId, EventKind, Flow, Loan, PacketNo, Timestamp, Trust};
 use wscope::sink::{Escaped, Track};
@@ -39,6 +40,8 @@ struct Made {
     note: Option<String>,
     /// Which answer with bytes, if it has come.
     answer: (u64, bool),
+    /// The byte that one is at, where its origin is told.
+    byte: Option<(Area, u64)>,
     lang: Lang,
 }
 
@@ -139,9 +142,17 @@ pub fn linked(app: &App, width: usize) -> Vec<Place> {
             .into_iter()
             .collect(),
         Pane::Bytes => {
+            if let Some(range) = bytes::part_under_cursor(app, width) {
+                let area = Area::Payload;
+                return vec![Place { area, range }];
+            }
             let Some((area, at)) = bytes::under_cursor(app, width) else {
                 return Vec::new();
             };
+            let elsewhere = bytes::elsewhere(app, (area, at));
+            if !elsewhere.is_empty() {
+                return elsewhere;
+            }
             nodes
                 .iter()
                 .filter_map(|node| node.place.clone())
@@ -198,6 +209,7 @@ pub fn nodes(app: &App) -> Rc<Vec<Node>> {
         start: app.start,
         note: app.notes.marks.get(&event.id).cloned(),
         answer: (app.generation, app.bytes.answer.is_some()),
+        byte: app.bytes.traced.as_ref().and_then(|_| cursor(app)),
         lang: app.lang,
         event,
     };
@@ -214,6 +226,16 @@ pub fn nodes(app: &App) -> Rc<Vec<Node>> {
 
 fn make(app: &App, event: &Event) -> Vec<Node> {
     let mut nodes = common(app, event);
+    nodes.extend(
+        app.bytes
+            .traced
+            .as_deref()
+            .zip(cursor(app))
+            .and_then(|(traced, (area, at))| match area {
+                Area::Payload => origin(app, traced, at),
+                Area::Wire | Area::Unmasked | Area::Packet | Area::Sealed => None,
+            }),
+    );
     if let Some(note) = app.notes.marks.get(&event.id) {
         let note = match note.is_empty() {
             true => app.tr("marked", &[]),
@@ -275,6 +297,43 @@ fn short(name: &str) -> String {
 
 fn first_of(packet: PacketNo) -> EventId {
     EventId { at: packet, nth: 0 }
+}
+
+/// Where the byte of a compressed message came from that one is at.
+fn origin(app: &App, traced: &Traced, at: u64) -> Option<Node> {
+    let origin = traced.origin(at)?;
+    let (from, to) = (origin.bits.start, origin.bits.end);
+    let bits: [Shown<'_>; 2] = [("from", &from), ("to", &to)];
+    let Some(copied) = origin.copied else {
+        let text = app.tr("bits {from} to {to} of what was deflated", &bits);
+        return Some(Node::new(app.tr("inflated", &[]), text));
+    };
+    let source = copied.from.and_then(|(source, at)| Some((source?, at)));
+    let (how, link) = match (copied.from, source) {
+        (None, _) => (
+            "bits {from} to {to} of what was deflated: {n} bytes again from {back} back, in this message",
+            None,
+        ),
+        (Some(_), None) => (
+            "bits {from} to {to} of what was deflated: {n} bytes again from {back} back, in an earlier message",
+            None,
+        ),
+        (Some(_), Some((source, _))) => (
+            "bits {from} to {to} of what was deflated: {n} bytes again from {back} back, in message {id} from byte {at} on",
+            Some(source.id),
+        ),
+    };
+    let id = link.map(|id| id.to_string()).unwrap_or_default();
+    let at = source.map_or(0, |(_, at)| at);
+    let values: [Shown<'_>; 6] = [
+        ("from", &from),
+        ("to", &to),
+        ("n", &copied.length),
+        ("back", &copied.distance),
+        ("id", &id),
+        ("at", &at),
+    ];
+    Some(Node::new(app.tr("inflated", &[]), app.tr(how, &values)).to(link))
 }
 
 /// The fields of a frame, each with its bytes.
