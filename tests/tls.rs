@@ -331,7 +331,7 @@ fn keys_that_come_late_open_what_was_held() {
         let keys = Keys::default();
         let log = taken.log.clone();
         let mut next = 0;
-        keys.set_more(move |keys| {
+        keys.set_more(move |keys, _| {
             if let Some(line) = log.lines().nth(next) {
                 let _ = keys.line(line.as_bytes());
                 next += 1;

@@ -136,7 +136,7 @@ fn what_was_opened_late_is_found_again() {
         out.flush().unwrap();
         let keys = Keys::default();
         let mut asked = 0;
-        keys.set_more(move |keys| {
+        keys.set_more(move |keys, _| {
             asked += 1;
             if asked == 8 {
                 keys.lines(log.as_bytes());

@@ -4,7 +4,7 @@ use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use wscope::model::Keys;
+use wscope::model::{Haste, Keys};
 use wscope::source::KeyLog;
 
 /// The secrets of a run; clones share them.
@@ -63,8 +63,9 @@ impl Secrets {
     /// Reads on in these logs whenever a secret is lacking.
     pub fn follow(&self, mut logs: Vec<KeyLog>) {
         let mut looked: Option<Instant> = None;
-        self.keys.set_more(move |keys| {
-            if looked.is_some_and(|looked| looked.elapsed() < PATIENCE) {
+        self.keys.set_more(move |keys, haste| {
+            let just = looked.is_some_and(|looked| looked.elapsed() < PATIENCE);
+            if just && haste == Haste::Later {
                 return keys.lack();
             }
             looked = Some(Instant::now());
@@ -73,5 +74,28 @@ impl Secrets {
                 let _ = log.read(keys, false);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use wscope::model::{By, PacketNo};
+
+    #[test]
+    fn a_connection_that_ends_does_not_wait_for_the_next_look() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let secrets = Secrets::default();
+        secrets.follow(vec![KeyLog::new(file.path())]);
+        let ask = |packet, haste| {
+            secrets.keys.lack();
+            let by = By::packet(PacketNo::new(packet).unwrap());
+            secrets.keys.refresh(by, haste);
+            secrets.keys.count()
+        };
+        assert_eq!(ask(1, Haste::Later), 0);
+        writeln!(file, "CLIENT_RANDOM {:064x} {}", 1, "5a".repeat(48)).unwrap();
+        assert_eq!(ask(2, Haste::Now), 1);
     }
 }

@@ -17,8 +17,8 @@ pub use trail::{Stretch, Trail};
 
 use crate::decode::{self, Decoded, Decoder};
 use crate::model::{
-    Anomaly, By, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Flow, Input, Loan, Mark,
-    Packet, PacketNo, Place, Segment, Sink, Space, Timestamp, Want, What, Wire,
+    Anomaly, By, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Flow, Haste, Input, Loan,
+    Mark, Packet, PacketNo, Place, Segment, Sink, Space, Timestamp, Want, What, Wire,
 };
 use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
@@ -104,12 +104,14 @@ impl Engine {
         self.counters.events = 0;
         self.last = (packet.no, packet.time);
         self.forget(packet.time);
-        self.config.keys.refresh(By::packet(packet.no));
         self.counts.wire_bytes += u64::from(packet.orig_len);
         let only = self.only;
         // Looked at where it is: a segment has some two hundred bytes.
         match &self.decoder.decode(&packet) {
             Decoded::Tcp(segment) => {
+                let ends = segment.flags.fin() || segment.flags.rst();
+                let haste = if ends { Haste::Now } else { Haste::Later };
+                self.config.keys.refresh(By::packet(packet.no), haste);
                 if only.is_some_and(|(key, _)| key != Key::new(segment.src, segment.dst)) {
                     return Ok(());
                 }
@@ -224,7 +226,7 @@ impl Engine {
     /// # Errors
     /// As for [`Engine::packet`].
     pub fn finish(&mut self, sink: &mut dyn Sink) -> io::Result<()> {
-        self.config.keys.refresh(By::END);
+        self.config.keys.refresh(By::END, Haste::Now);
         self.counters.events = 0;
         let mut work = Work {
             config: &self.config,

@@ -155,7 +155,8 @@ pub enum What {
     Truncated,
     /// A limit was reached, and something was given up.
     Limit,
-    /// The end came in the middle of something.
+    /// The end came in the middle of something. Where it is the header of a frame, the bytes of it
+    /// that came are lent with the event.
     Unfinished,
     /// Bytes that do not follow the protocol's grammar.
     Malformed,

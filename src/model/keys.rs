@@ -158,7 +158,16 @@ impl By {
 }
 
 /// Asks whoever writes the secrets for those that have come since.
-type More = Box<dyn FnMut(&Keys) + Send>;
+type More = Box<dyn FnMut(&Keys, Haste) + Send>;
+
+/// How long an answer to the question for more secrets may wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Haste {
+    /// Until the next packet: whoever answers may let a while pass between two looks.
+    Later,
+    /// Not at all: a connection ends, and what waits for its secrets is given up with it.
+    Now,
+}
 
 /// Secrets by client random, in entries of fixed size: an index, and chains.
 #[derive(Default)]
@@ -393,7 +402,7 @@ impl Keys {
     }
 
     /// Says how more secrets are asked for: where they are still being written while packets come.
-    pub fn set_more(&self, more: impl FnMut(&Self) + Send + 'static) {
+    pub fn set_more(&self, more: impl FnMut(&Self, Haste) + Send + 'static) {
         let mut slot = self
             .shared
             .more
@@ -432,14 +441,14 @@ impl Keys {
     ///
     /// Who is behind another reader of the same packets learns them for those that come next there.
     #[inline]
-    pub fn refresh(&self, by: By) {
+    pub fn refresh(&self, by: By, haste: Haste) {
         // Asked before every packet, mostly where nobody can be asked for more.
         if self.shared.askable.load(Ordering::Relaxed) {
-            self.ask_for_more(by);
+            self.ask_for_more(by, haste);
         }
     }
 
-    fn ask_for_more(&self, by: By) {
+    fn ask_for_more(&self, by: By, haste: Haste) {
         let newest = self.shared.newest.fetch_max(by.0, Ordering::Relaxed);
         if !self.shared.lacking.swap(false, Ordering::Relaxed) {
             return;
@@ -456,7 +465,7 @@ impl Keys {
         } else {
             newest.saturating_add(1)
         };
-        more(&self.since_number(since));
+        more(&self.since_number(since), haste);
         *self
             .shared
             .more
@@ -586,13 +595,13 @@ mod tests {
     #[test]
     fn more_is_asked_for_once_something_is_lacking() {
         let keys = Keys::default();
-        keys.set_more(|keys| {
+        keys.set_more(|keys, _| {
             let _ = keys.line(line("CLIENT_RANDOM", 9, &"11".repeat(48)).as_bytes());
         });
-        keys.refresh(By(5));
+        keys.refresh(By(5), Haste::Later);
         assert!(!keys.knows(&[9; 32], By::END), "nobody asked");
         keys.lack();
-        keys.refresh(By(5));
+        keys.refresh(By(5), Haste::Later);
         assert!(keys.knows(&[9; 32], By::END));
         assert!(keys.may_grow(By(1)));
     }
@@ -608,13 +617,13 @@ mod tests {
         one(&keys.since(PacketNo::new(7).unwrap()), 7);
         assert!(known(&keys, 1, 1) && known(&keys, 7, 7) && !known(&keys, 7, 6));
         let mut next = 20;
-        keys.set_more(move |keys| {
+        keys.set_more(move |keys, _| {
             one(keys, next);
             next += 1;
         });
         for by in [30, 10] {
             keys.lack();
-            keys.refresh(By(by));
+            keys.refresh(By(by), Haste::Later);
         }
         assert!(known(&keys, 20, 30) && !known(&keys, 20, 29));
         let said = "who reads again at 10 must not know it before who reads on at 30";

@@ -45,7 +45,7 @@ pub use id::{ConnId, EventId, PacketNo, SessionId};
 pub use insight::{
     Answered, Beat, Cost, Delivery, Insight, InsightKind, Pairs, Silence, Unanswered, Way,
 };
-pub use keys::{BadLine, By, ClientRandom, Keys, Secret, SecretKind};
+pub use keys::{BadLine, By, ClientRandom, Haste, Keys, Secret, SecretKind};
 pub use labels::{Label, LostWhere, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
 pub use packet::{Link, Packet, Wire};
@@ -60,6 +60,6 @@ pub use tcp::{
 pub use time::{Clock, Timestamp};
 pub use tls::{Alert, Certificate, Hello, Inside, InsideState, Tls, TlsClose, TlsCounts};
 pub use ws::{
-    Close, CloseCode, Culprit, Deflate, Ending, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
-    Open, Refused, Side, TcpEnd, Ws,
+    Close, CloseCode, Culprit, Deflate, Ending, Frame, FrameStart, Inflated, Kind, MaskingKey,
+    Message, Opcode, Open, Refused, Side, TcpEnd, Ws,
 };

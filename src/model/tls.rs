@@ -64,6 +64,14 @@ pub struct Alert {
     pub name: &'static str,
 }
 
+impl Alert {
+    /// Whether it says that its sender will send no more.
+    #[must_use]
+    pub fn is_close_notify(&self) -> bool {
+        self.code == 0
+    }
+}
+
 /// What is known of the inside.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Inside {

@@ -159,6 +159,48 @@ pub struct Frame {
     pub header_length: u8,
 }
 
+/// What the first bytes of a frame tell, where no more of its header came.   RFC 6455 section 5.2
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameStart {
+    /// The last frame of its message.
+    pub fin: bool,
+    /// RSV1 to RSV3 as one number: 4, 2 and 1.
+    pub rsv: u8,
+    /// What the payload would have been.
+    pub opcode: Opcode,
+    /// Whether the mask bit is set, where the byte with it came.
+    pub masked: Option<bool>,
+    /// Bytes of the header that came, from 1.
+    pub bytes: usize,
+}
+
+impl FrameStart {
+    /// Reads what there is of a header; none where there is nothing.
+    #[must_use]
+    pub fn read(header: &[u8]) -> Option<Self> {
+        let first = header.first()?;
+        Some(Self {
+            fin: first & 0x80 != 0,
+            rsv: first >> 4 & 7,
+            opcode: Opcode(first & 0x0f),
+            masked: header.get(1).map(|second| second & 0x80 != 0),
+            bytes: header.len(),
+        })
+    }
+}
+
+impl fmt::Display for FrameStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (came, s) = (self.bytes, if self.bytes == 1 { "" } else { "s" });
+        let (fin, rsv) = (u8::from(self.fin), self.rsv);
+        write!(
+            f,
+            "{came} byte{s} of a frame's header, and the rest is missing: "
+        )?;
+        write!(f, "FIN = {fin}, RSV = {rsv:03b}, {}", self.opcode)
+    }
+}
+
 /// What a message is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Kind {
@@ -288,6 +330,12 @@ impl CloseCode {
     pub fn read(body: &[u8]) -> Option<Self> {
         let (code, _) = body.split_first_chunk()?;
         Some(Self(u16::from_be_bytes(*code)))
+    }
+
+    /// Whether a side says with it that it fails the connection because of what came.
+    #[must_use]
+    pub fn fails(self) -> bool {
+        matches!(self.0, 1002 | 1003 | 1007..=1011)
     }
 
     /// Whether it says that the peer did something wrong, or could not be served.

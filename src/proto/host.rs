@@ -120,9 +120,7 @@ impl Host {
                                 dir.of_mut(&mut self.tails).put_back(held);
                                 continue;
                             }
-                            let span = Span::tcp(held.at, held.bytes.len() as u64);
-                            let text = "these bytes begin something whose rest is missing";
-                            cx.anomaly(dir, span, What::Unfinished, text);
+                            self.layer.leave(dir, held.at, &held.bytes, cx);
                         }
                         Stop::Wait(from) | Stop::Pause(from) => {
                             held.drop_front(from);

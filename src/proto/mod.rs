@@ -31,7 +31,7 @@ mod websocket;
 pub use detect::asks;
 pub use host::Host;
 
-use crate::model::{Cx, Dir, Input};
+use crate::model::{Cx, Dir, Input, Span, What};
 use detect::Detect;
 use http1::Http1;
 use opaque::Opaque;
@@ -86,4 +86,17 @@ impl Layer {
             }
         }
     }
+
+    /// Tells the layer that the bytes it waits with will never go on.
+    fn leave(&mut self, dir: Dir, at: u64, bytes: &[u8], cx: &mut Cx<'_>) {
+        match self {
+            Self::WebSocket(layer) => layer.leave(dir, at, bytes, cx),
+            Self::Detect(_) | Self::Socks(_) | Self::Tls(_) | Self::Http1(_) | Self::Opaque(_) => {
+                let span = Span::tcp(at, bytes.len() as u64);
+                cx.anomaly(dir, span, What::Unfinished, UNFINISHED);
+            }
+        }
+    }
 }
+
+const UNFINISHED: &str = "these bytes begin something whose rest is missing";

@@ -3,7 +3,7 @@
 use super::history::{At, History};
 use super::others::Others;
 use super::ping::seconds;
-use super::{BZ, By, Check, G, GB, GZ, Needs, Note, OnFrame, OnMessage, Rule, note};
+use super::{BZ, By, Check, G, GB, GZ, Needs, Note, OnFrame, OnMessage, Rule, Scene, note};
 use crate::model::Severity::{self, Error, Warning};
 use crate::model::{CloseCode, Dir, Flow, Kind, Message, Opcode};
 
@@ -107,8 +107,8 @@ pub const RULES: &[Rule] = &[
         title: "A code from 3000 to 3999 is registered",
         why: "These codes are for libraries and frameworks, first come, first served; 3000, 3003 and 3008 are taken",
         cause: "A library that never asked IANA",
-        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
-            let CloseCode(code) = code(message, payload)?;
+        check: Check::Message(OnMessage::CLOSE, |message, payload, scene| {
+            let CloseCode(code) = own_code(message, payload, scene)?;
             ((3000..=3999).contains(&code) && !matches!(code, 3000 | 3003 | 3008)).then(|| {
                 note(format!(
                     "the code is {code}, which the registry did not have on 2026-01-12"
@@ -126,8 +126,11 @@ pub const RULES: &[Rule] = &[
         title: "Codes from 4000 to 4999 are private",
         why: "Only the application knows what such a code means",
         cause: "An application's own reason for closing",
-        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
-            in_range(message, payload, 4000, 4999)
+        check: Check::Message(OnMessage::CLOSE, |message, payload, scene| {
+            let CloseCode(code) = own_code(message, payload, scene)?;
+            (4000..=4999)
+                .contains(&code)
+                .then(|| note(format!("the code is {code}")))
         }),
     },
     Rule {
@@ -154,8 +157,9 @@ pub const RULES: &[Rule] = &[
         title: "1010 comes from a client",
         why: "1010 tells a server which extension it ought to have agreed to; a server fails the handshake instead",
         cause: "A server that gives 1010 another meaning",
-        check: Check::Message(OnMessage::CLOSE, |message, payload, _| {
-            in_range(message, payload, 1010, 1010)
+        check: Check::Message(OnMessage::CLOSE, |message, payload, scene| {
+            let CloseCode(code) = own_code(message, payload, scene)?;
+            (code == 1010).then(|| note("the code is 1010"))
         }),
     },
     Rule {
@@ -169,11 +173,7 @@ pub const RULES: &[Rule] = &[
         why: "They are the first place to look when connections drop",
         cause: "A page that was left, a crash, a deployment, overload, or a gateway",
         check: Check::Message(OnMessage::CLOSE, |message, payload, scene| {
-            // An answer repeats what it answers.
-            if scene.theirs().close.is_some() {
-                return None;
-            }
-            let CloseCode(code) = code(message, payload)?;
+            let CloseCode(code) = own_code(message, payload, scene)?;
             let meaning = match (code, scene.dir) {
                 (1001, Dir::C2s) => "the page was left, or the program ended",
                 (1001, Dir::S2c) => "the server is shutting down",
@@ -250,6 +250,11 @@ pub const RULES: &[Rule] = &[
             }
             // It ended TCP itself, and so late that it must have seen the close.
             let left = end_by(scene.history, scene.dir)?;
+            // Who fails the connection and ends TCP with it waits for no answer.   RFC 6455 section 7.1.7
+            let gone = end_by(scene.history, scene.dir.flip()).is_some_and(|at| at.id < left.id);
+            if gone && theirs.code.is_some_and(CloseCode::fails) {
+                return None;
+            }
             let rtt = scene.history.rtt?;
             (left.time.since(theirs.at.time) > 2 * rtt + 20_000_000).then(|| {
                 note(format!(
@@ -275,7 +280,11 @@ pub const RULES: &[Rule] = &[
             let theirs = scene.theirs().close?;
             let mine = code(message, payload);
             let answer = message.kind == Kind::Close && scene.mine().close.is_none();
-            (answer && mine != theirs.code).then(|| {
+            // It answers a breach, and not the code.
+            let breach = scene.theirs().breach;
+            let fails = breach.is_some_and(|(at, _)| at.id <= theirs.at.id)
+                && mine.is_some_and(CloseCode::fails);
+            (answer && mine != theirs.code && !fails).then(|| {
                 let words = |code: Option<CloseCode>| {
                     code.map_or("no code".into(), |code| code.0.to_string())
                 };
@@ -296,7 +305,18 @@ pub const RULES: &[Rule] = &[
         check: Check::End(|scene| {
             both_closed(scene.history)?;
             let (by, at) = scene.history.first_end()?;
-            (by == Dir::C2s && scene.history.reset.is_none())
+            // Inside TLS the server has begun to end it with its close_notify, unless that was missed.
+            let server = Dir::S2c;
+            let notified = server
+                .of(&scene.history.notified)
+                .is_some_and(|it| it.id < at.id);
+            if notified || scene.history.tls() && server.of(&scene.history.close_notify).is_none() {
+                return None;
+            }
+            // A client that fails the connection ends it itself.   RFC 6455 section 7.1.7
+            let code = scene.mine().close.and_then(|close| close.code);
+            let fails = scene.theirs().breach.is_some() && code.is_some_and(CloseCode::fails);
+            (by == Dir::C2s && scene.history.reset.is_none() && !fails)
                 .then(|| note("the client ended TCP before the server did").at(at))
         }),
     },
@@ -446,6 +466,16 @@ fn code(message: &Message, payload: &[u8]) -> Option<CloseCode> {
     (message.kind == Kind::Close)
         .then(|| CloseCode::read(payload))
         .flatten()
+}
+
+/// The code of a close that its sender chose: an answer repeats what it answers.   RFC 6455 section 5.5.1
+fn own_code(message: &Message, payload: &[u8], scene: &Scene<'_>) -> Option<CloseCode> {
+    let code = code(message, payload)?;
+    let repeats = scene
+        .theirs()
+        .close
+        .is_some_and(|theirs| theirs.code == Some(code));
+    (!repeats).then_some(code)
 }
 
 fn in_range(message: &Message, payload: &[u8], from: u16, to: u16) -> Option<Note> {

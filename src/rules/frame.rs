@@ -1,9 +1,9 @@
 //! Frames.   RFC 6455 section 5
 
 use super::history::step;
-use super::{BZ, By, Check, G, GZ, HG, Note, OnFrame, OnMessage, Rule, Scene, note};
+use super::{BZ, By, Check, G, HG, Note, OnFrame, OnMessage, Rule, Scene, note};
 use crate::model::Severity::{Error, Warning};
-use crate::model::{Frame, Message, Opcode};
+use crate::model::{CloseCode, Frame, Message, Opcode};
 
 pub const RULES: &[Rule] = &[
     Rule {
@@ -291,13 +291,14 @@ pub const RULES: &[Rule] = &[
         section: "RFC 6455 7.1.7",
         severity: Warning,
         by: By::Either,
-        needs: GZ,
+        needs: BZ,
         title: "The connection does not end inside a frame",
         why: "Whoever receives half a frame can only fail the connection",
         cause: "A process that was killed while it wrote, or a proxy that gave up",
         check: Check::End(|scene| {
             let at = scene.mine().unfinished?;
-            Some(note("the connection ended before all of this frame had come").at(at))
+            (!scene.history.turned_away(scene.dir))
+                .then(|| note("the connection ended before all of this frame had come").at(at))
         }),
     },
     Rule {
@@ -313,11 +314,9 @@ pub const RULES: &[Rule] = &[
         check: Check::End(|scene| {
             let (at, rule) = scene.theirs().breach?;
             let mine = scene.mine();
-            let closed = mine.close.is_some_and(|close| {
-                close
-                    .code
-                    .is_some_and(|code| matches!(code.0, 1002 | 1003 | 1007..=1011))
-            });
+            let closed = mine
+                .close
+                .is_some_and(|close| close.code.is_some_and(CloseCode::fails));
             let late = mine.last_but_close?.time.since(at.time) > 1_000_000_000;
             (!closed && late && mine.after_breach > 0).then(|| {
                 note(format!(
@@ -360,11 +359,18 @@ fn too_long(frame: &Frame) -> Note {
     ))
 }
 
+/// Bytes from which on it cannot be chance that noise makes sense: of random bytes, less than two in
+/// five do.
+const SENSE: usize = 16;
+
 /// Text that is none, and would be some if it were unmasked once more.
 fn masked_twice(message: &Message, payload: &[u8], scene: &Scene<'_>) -> Option<Note> {
     let begun = scene.mine().finished.as_ref()?;
     let key = begun.key?.0;
-    if !super::message::is_broken_text(message, payload) || begun.frames != 1 || payload.len() < 4 {
+    if !super::message::is_broken_text(message, payload)
+        || begun.frames != 1
+        || payload.len() < SENSE
+    {
         return None;
     }
     let again: Vec<u8> = payload

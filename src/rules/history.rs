@@ -50,6 +50,8 @@ pub struct History {
     pub tcp_close: Option<TcpClose>,
     /// Whether each side said close_notify inside TLS, where that can be known.
     pub close_notify: [Option<bool>; 2],
+    /// When it did.
+    pub notified: [Option<At>; 2],
     pub last: Option<At>,
 }
 
@@ -201,6 +203,16 @@ impl History {
             .filter_map(|dir| Some((dir, (*dir.of(&self.fins))?)));
         fins.chain(self.reset)
             .min_by_key(|(_, at)| (at.packet, at.id))
+    }
+
+    /// Whether the receiver of this direction had heard enough first: it sent a close, or ended TCP,
+    /// and left the sender nowhere to send the rest.
+    pub fn turned_away(&self, dir: Dir) -> bool {
+        let first = self.first_end().filter(|(by, _)| *by != dir);
+        let theirs = self.side(dir.flip()).close.map(|close| close.at);
+        let away = theirs.or(first.map(|(_, at)| at));
+        let own = self.side(dir).close.map(|close| close.at.id);
+        away.is_some_and(|away| own.is_none_or(|own| away.id < own))
     }
 
     /// Which of RSV1 to RSV3 (4, 2, 1) an agreed extension may use; all, where that is not known.

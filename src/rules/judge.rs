@@ -7,9 +7,9 @@ use super::on::{OfFrames, OfMessages};
 use super::others::Others;
 use super::{Check, GB, Needs, Note, OnFrame, OnMessage, Rule, Scene, fields, rules};
 use crate::model::{
-    Anomaly, ConnId, Conns, Dir, Event, EventKind, Flow, Http, Kind, Loan, MessageRef,
-    Note as TcpNote, PacketNo, Piece, Place, Request, Response, Segment, Severity, Sink, Tcp, Tls,
-    TlsClose, Trust, Want, What, Wire, Ws,
+    Anomaly, ConnId, Conns, Dir, Event, EventKind, Flow, Frame, FrameStart, Http, Kind, Loan,
+    MessageRef, Note as TcpNote, PacketNo, Piece, Place, Request, Response, Segment, Severity,
+    Sink, Tcp, Tls, TlsClose, Trust, Want, What, Wire, Ws,
 };
 use std::collections::VecDeque;
 use std::io;
@@ -90,8 +90,19 @@ impl<S: Sink> Judge<S> {
             (EventKind::Http(Http::Request(request)), _) => bench.request(request),
             (EventKind::Http(Http::Response(response)), _) => bench.response(response),
             (EventKind::Ws(ws), dir) => bench.ws(ws, dir, loan),
-            (EventKind::Anomaly(anomaly), dir) => bench.anomaly(anomaly, dir),
+            (EventKind::Anomaly(anomaly), dir) => {
+                if let (What::Unfinished, Some(dir)) = (anomaly.what, dir)
+                    && let Some(start) = FrameStart::read(loan.bytes)
+                {
+                    bench.frame_start(start, dir);
+                }
+                bench.anomaly(anomaly, dir);
+            }
             (EventKind::Tls(Tls::Close(close)), _) => bench.tls_close(close),
+            (EventKind::Tls(Tls::Alert(alert)), Some(dir)) if alert.is_close_notify() => {
+                let notified = dir.of_mut(&mut bench.case.history.notified);
+                notified.get_or_insert(bench.at);
+            }
             (EventKind::Tls(_) | EventKind::Finding(_) | EventKind::Insight(_), _) => {}
         }
     }
@@ -427,6 +438,40 @@ impl Bench<'_> {
             }
             _ => {}
         }
+    }
+
+    /// A frame of which no more than the first bytes of its header came: they may be enough to break a
+    /// rule, and why its receiver wanted no more.
+    fn frame_start(&mut self, start: FrameStart, dir: Dir) {
+        let Some(session) = self.case.history.session else {
+            return;
+        };
+        let sure =
+            self.event.trust != Trust::Inferred && !missing::something(dir, &self.case.history);
+        if sure {
+            let frame = Frame {
+                session,
+                unfinished: true,
+                fin: start.fin,
+                rsv: start.rsv,
+                opcode: start.opcode,
+                masking_key: None,
+                length: 0,
+                header_length: 2,
+            };
+            let marks = OnFrame::of_start(start, &frame, self.case.history.side(dir));
+            let asked = self.table.frame.about(dir, marks, false);
+            self.ask(
+                asked,
+                dir,
+                |check, scene| match check {
+                    Check::Frame(_, check) => check(&frame, scene),
+                    _ => None,
+                },
+                |_, _| None,
+            );
+        }
+        dir.of_mut(&mut self.case.history.sides).unfinished = Some(self.at);
     }
 
     fn anomaly(&mut self, anomaly: &Anomaly, dir: Option<Dir>) {

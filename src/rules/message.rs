@@ -1,6 +1,6 @@
 //! Messages and their fragments.   RFC 6455 sections 5.4, 5.6 and 8.1
 
-use super::{By, Check, G, GZ, Needs, OnFrame, OnMessage, Rule, Scene, note};
+use super::{BZ, By, Check, G, Needs, OnFrame, OnMessage, Rule, Scene, note};
 use crate::model::Severity::{self, Error};
 use crate::model::{Frame, Kind, Message, Opcode};
 
@@ -46,14 +46,14 @@ pub const RULES: &[Rule] = &[
         section: "RFC 6455 5.4",
         severity: Severity::Warning,
         by: By::Either,
-        needs: GZ,
+        needs: BZ,
         title: "A message is finished before the connection ends in good order",
         why: "A message without its last fragment is never delivered",
         cause: "A stream that was given up in the middle",
         check: Check::End(|scene| {
             let begun = scene.mine().message.as_ref()?;
             let orderly = scene.mine().close.is_some() || scene.history.reset.is_none();
-            orderly.then(|| {
+            (orderly && !scene.history.turned_away(scene.dir)).then(|| {
                 note(format!(
                     "the last {} message has {} fragments and no end",
                     begun.opcode, begun.frames

@@ -6,7 +6,7 @@
 
 use super::history::Side;
 use super::{Check, Rule, rules};
-use crate::model::{Dir, Frame, Inflated, Kind, Message, Opcode};
+use crate::model::{Dir, Frame, FrameStart, Inflated, Kind, Message, Opcode};
 
 /// Marks that a frame may bear.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,6 +108,24 @@ impl OnMessage {
                 | bit(kind == Kind::Close, Self::CLOSE.0)
                 | bit(altered, Self::ALTERED.0),
         )
+    }
+}
+
+impl OnFrame {
+    /// The marks of a frame of which no more than this came; its length and its key are not known.
+    pub fn of_start(start: FrameStart, frame: &Frame, sender: &Side) -> Self {
+        let bare = if start.masked == Some(false) {
+            Self::BARE.0
+        } else {
+            0
+        };
+        let first_byte = Self::RSV.0
+            | Self::RESERVED.0
+            | Self::CONTROL.0
+            | Self::CONTINUES.0
+            | Self::WITHIN.0
+            | Self::AFTER_CLOSE.0;
+        Self(Self::of(frame, sender).0 & (first_byte | bare))
     }
 }
 

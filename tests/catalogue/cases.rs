@@ -1,6 +1,8 @@
 //! For each rule a dialogue that breaks it, and one that nearly does.
 
-use crate::talk::{C, Fields as _, S, Says, Talk, binary, close, frame, more, ping, pong, text};
+use crate::talk::{
+    C, Fields as _, S, Says, Talk, binary, close, frame, masked, more, ping, pong, text,
+};
 use wscope::model::{Culprit, Ending, Inflated, Version};
 
 type Script = fn(&mut Talk);
@@ -742,12 +744,13 @@ pub const CASES: &[(u16, Script, Script)] = &[
         |t| {
             t.open().send(
                 C,
-                text([0xe9, 0xa7, 0xed, 0x8d, 0xf1, 0x8d]).key(0x81c2_81e2),
+                text(masked("masked once more: é", 0x81c2_81e2)).key(0x81c2_81e2),
             );
         },
         |t| {
+            // Noise that makes sense by chance, as a few bytes may.
             t.open()
-                .send(C, text([0xff, 0xfe, 0xfd, 0xfc]).key(0x0102_0304));
+                .send(C, text([0xf8, 0x80, 0x80, 0x80]).key(0xc951_2db3));
         },
     ),
     (
@@ -783,7 +786,12 @@ pub const CASES: &[(u16, Script, Script)] = &[
                 .fin(S);
         },
         |t| {
-            t.open().send(C, text("whole")).fin(C).fin(S);
+            // The server had heard enough.
+            t.open()
+                .send(C, text("").length(9).unfinished())
+                .send(S, close(1009))
+                .fin(S)
+                .fin(C);
         },
     ),
     (
@@ -1087,7 +1095,7 @@ pub const CASES: &[(u16, Script, Script)] = &[
             t.open().send(C, close(3001));
         },
         |t| {
-            t.open().send(C, close(3003));
+            t.open().send(S, close(3003)).send(C, close(3003));
         },
     ),
     (
@@ -1114,7 +1122,7 @@ pub const CASES: &[(u16, Script, Script)] = &[
             t.open().send(S, close(1010));
         },
         |t| {
-            t.open().send(C, close(1010));
+            t.open().send(C, close(1010)).send(S, close(1010));
         },
     ),
     (
@@ -1150,7 +1158,8 @@ pub const CASES: &[(u16, Script, Script)] = &[
             t.open().send(C, close(1000)).wait(500).fin(S).fin(C);
         },
         |t| {
-            t.open().send(C, close(1000)).fin(S).fin(C);
+            // Who closed failed the connection, and waited for nothing.
+            t.open().send(C, close(1002)).fin(C).wait(500).fin(S);
         },
     ),
     (
@@ -1159,7 +1168,8 @@ pub const CASES: &[(u16, Script, Script)] = &[
             t.open().send(C, close(1001)).send(S, close(1000));
         },
         |t| {
-            t.open().send(C, close(1001)).send(S, close(1001));
+            // It answers the breach.
+            t.open().send(C, close(999)).send(S, close(1002));
         },
     ),
     (
@@ -1172,7 +1182,41 @@ pub const CASES: &[(u16, Script, Script)] = &[
                 .fin(S);
         },
         |t| {
-            t.open().bye();
+            // A client that fails the connection.
+            t.open()
+                .send(S, frame(3, ""))
+                .send(C, close(1002))
+                .send(S, close(1002))
+                .fin(C)
+                .fin(S);
+        },
+    ),
+    (
+        101,
+        |t| {
+            t.tls = true;
+            t.open().send(C, close(1000)).send(S, close(1000));
+            t.leave(C).fin(C).leave(S).fin(S).notify([true, true], 0);
+        },
+        // The server had begun to end it.
+        |t| {
+            t.tls = true;
+            t.open().send(C, close(1000)).send(S, close(1000));
+            t.leave(S).leave(C).fin(C).fin(S).notify([true, true], 0);
+        },
+    ),
+    (
+        101,
+        |t| {
+            t.tls = true;
+            t.open().send(C, close(1000)).send(S, close(1000));
+            t.fin(C).fin(S).notify([false, false], 0);
+        },
+        // What was not opened may have been its beginning.
+        |t| {
+            t.tls = true;
+            t.open().send(C, close(1000)).send(S, close(1000));
+            t.fin(C).fin(S).notify([false, false], 24);
         },
     ),
     (

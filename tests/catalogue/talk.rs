@@ -2,11 +2,11 @@
 
 use std::io;
 use wscope::model::{
-    Anomaly, CloseCode, ConnId, Counters, Cx, Deflate, Dir, Endpoint, Event, EventKind, Finding,
-    Flow, Frame, Handshake, Header, How, Http, Inflated, Kind, Limits, Loan, MaskingKey, Message,
-    Note, Opcode, Open, PacketNo, Place, Request, Response, SessionId, Side, Sink, Space, Span,
-    Tcp, TcpClose, TcpOpen, Timestamp, Tls, TlsClose, TlsCounts, Trust, Verdict, Version, Want,
-    What, Ws,
+    Alert, Anomaly, CloseCode, ConnId, Counters, Cx, Deflate, Dir, Endpoint, Event, EventKind,
+    Finding, Flow, Frame, Handshake, Header, How, Http, Inflated, Kind, Limits, Loan, MaskingKey,
+    Message, Note, Opcode, Open, PacketNo, Place, Request, Response, SessionId, Side, Sink, Space,
+    Span, Tcp, TcpClose, TcpOpen, Timestamp, Tls, TlsClose, TlsCounts, Trust, Verdict, Version,
+    Want, What, Ws,
 };
 use wscope::rules::Judge;
 
@@ -441,6 +441,22 @@ impl Talk {
         self
     }
 
+    /// close_notify, inside TLS.
+    pub fn leave(&mut self, dir: Dir) -> &mut Self {
+        let alert = Alert {
+            level: 1,
+            code: 0,
+            name: "close_notify",
+        };
+        let place = self.place(dir, 24);
+        self.say(
+            place,
+            EventKind::Tls(Tls::Alert(Box::new(alert))),
+            Loan::default(),
+        );
+        self
+    }
+
     pub fn rst(&mut self, dir: Dir) -> &mut Self {
         self.note(dir, Note::Rst);
         let close = TcpClose {
@@ -611,4 +627,13 @@ impl Says {
             ..self
         }
     }
+}
+
+/// A text masked once too often.
+pub fn masked(text: &str, key: u32) -> Vec<u8> {
+    let key = key.to_be_bytes();
+    text.bytes()
+        .zip(key.iter().cycle())
+        .map(|(byte, key)| byte ^ key)
+        .collect()
 }

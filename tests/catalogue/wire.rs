@@ -200,3 +200,42 @@ fn an_uncompressed_message_in_the_senders_window_is_named() {
         .collect();
     assert_eq!(errors, ["WS-DEFLATE-PLAIN-KEPT"]);
 }
+
+/// The rules that the first byte of a client's frame alone can break.
+const BY_FIRST_BYTE: [&str; 7] = [
+    "WS-FRAME-RSV1",
+    "WS-FRAME-RSV2",
+    "WS-FRAME-RSV3",
+    "WS-FRAME-OPCODE-DATA",
+    "WS-FRAME-OPCODE-CONTROL",
+    "WS-FRAME-CONTROL-FIN",
+    "WS-MESSAGE-ORPHAN",
+];
+
+#[test]
+fn a_frame_cut_in_its_header_breaks_what_its_first_byte_breaks() {
+    let fails = |bytes: &[u8]| -> Vec<&'static str> {
+        let mut wire = Wire::new();
+        wire.open("4xvguhHMMJDW8XQsnWzFUD9r+00=");
+        wire.client(bytes);
+        let found = wire.end();
+        found.fails().iter().map(|it| it.rule).collect()
+    };
+    let mut broken = BTreeSet::new();
+    for first in 0..=255 {
+        let whole: Vec<_> = fails(&[first, 0x80, 9, 8, 7, 6])
+            .into_iter()
+            .filter(|rule| BY_FIRST_BYTE.contains(rule))
+            .collect();
+        broken.extend(whole.iter().copied());
+        let nothing = fails(&[]);
+        for cut in [&[first][..], &[first, 0xfe], &[first, 0xfe, 1, 0, 9]] {
+            let mut found = fails(cut);
+            found.retain(|rule| !nothing.contains(rule));
+            assert_eq!(found, whole, "{first:#04x}, cut after {}", cut.len());
+        }
+        let unmasked = fails(&[first, 0x00]);
+        assert!(unmasked.contains(&"WS-FRAME-CLIENT-MASK"));
+    }
+    assert_eq!(broken, BTreeSet::from(BY_FIRST_BYTE));
+}

@@ -8,10 +8,10 @@ mod loss;
 mod message;
 mod resync;
 
-use super::Step;
+use super::{Step, UNFINISHED};
 use crate::model::{
-    self, CloseCode, Cx, Deflate, Dir, End, EventKind, Input, Kind, Loan, Opcode, Open, PacketNo,
-    Place, SessionId, Span, Trust, What, Ws,
+    self, Anomaly, CloseCode, Cx, Deflate, Dir, End, EventKind, FrameStart, Input, Kind, Loan,
+    Opcode, Open, PacketNo, Place, SessionId, Span, Trust, What, Ws,
 };
 pub use resync::{Expect, Search, whole_frames};
 
@@ -386,6 +386,23 @@ impl WebSocket {
             self.ending.frame(dir, code);
         }
         cx.emit(place, EventKind::Ws(Ws::Message(message)), loan);
+    }
+
+    /// The rest of these bytes will never come: they are the first ones of a frame's header, where
+    /// the boundary is known. They are lent along, for they tell what frame it would have been.
+    pub fn leave(&mut self, dir: Dir, at: u64, bytes: &[u8], cx: &mut Cx<'_>) {
+        let known = dir.of(&self.sides).lost.is_none();
+        let start = FrameStart::read(bytes).filter(|_| known);
+        let (text, loan) = match start {
+            Some(start) => (start.to_string().into(), Loan::known(bytes)),
+            None => (UNFINISHED.into(), Loan::default()),
+        };
+        let place = Place {
+            trust: self.trust(dir),
+            ..Place::at(dir, Span::tcp(at, bytes.len() as u64))
+        };
+        let what = What::Unfinished;
+        cx.emit(place, EventKind::Anomaly(Anomaly { what, text }), loan);
     }
 
     fn end(&mut self, dir: Dir, end: End, cx: &mut Cx<'_>) {
