@@ -33,8 +33,9 @@ pub struct Trail(Arc<Mutex<Inner>>);
 struct Inner {
     marks: Option<Marks>,
     starts: Vec<PacketNo>,
-    /// Where each connection's packets are.
+    /// Where each connection's packets are, and the stride up to which that is known.
     paths: Vec<Path>,
+    known: u32,
     /// In the order of their packets.
     stops: Vec<Arc<Stop>>,
     leg: u64,
@@ -159,6 +160,7 @@ impl Trail {
         let mut inner = self.lock();
         inner.starts.append(&mut notes.starts);
         inner.stops.append(&mut notes.stops);
+        inner.known = path::stride(engine.last.0);
         let Inner {
             marks,
             stops,
@@ -198,8 +200,11 @@ impl Trail {
         let strides = inner
             .paths
             .get(conn.0 as usize)
-            .map(|path| path.strides().collect())
+            .map(|path| path.strides().collect::<Vec<_>>())
             .unwrap_or_default();
+        // What was read since is not noted yet: no more than goes into two strides.
+        let since = inner.known..=inner.known.saturating_add(1);
+        let strides = strides.into_iter().chain(since).collect();
         let begin = Begin {
             marks,
             from,
@@ -433,6 +438,7 @@ impl Trail {
                 .get(&stretch.conn)
                 .map_or(0, |stop: &Arc<Stop>| path::stride(stop.next));
             let along = inner.paths.get(at).into_iter().flat_map(Path::strides);
+            let along = along.chain(inner.known..=last);
             for stride in along.filter(|&stride| stride >= begin && stride <= last) {
                 let at = stride as usize;
                 if strides.len() <= at {
