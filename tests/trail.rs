@@ -4,7 +4,9 @@ use std::io;
 use std::path::Path;
 use wscope::engine::{Stretch, Trail, replay, run_along};
 use wscope::forge::{Mix, Traffic};
-use wscope::model::{Config, ConnId, Event, Flow, Limits, Loan, PacketNo, Sink, Want};
+use wscope::model::{
+    Config, ConnId, Event, EventKind, Flow, Limits, Loan, PacketNo, Sink, Want, Ws,
+};
 use wscope::source::{Capture, PcapngWriter};
 
 struct Keep(Vec<(Event, Flow)>);
@@ -126,6 +128,9 @@ fn connections_are_found_among_many() {
         let found = found.unwrap_or_else(|| panic!("{event:?}"));
         let length: usize = found.pieces.iter().map(|piece| piece.bytes.len()).sum();
         assert_eq!(length as u64, event.span.len, "{}", event.id);
-        assert!(!found.payload.is_empty(), "{}", event.id);
+        let EventKind::Ws(Ws::Message(message)) = &event.kind else {
+            unreachable!("these are messages");
+        };
+        assert_eq!(found.payload.len() as u64, message.length, "{}", event.id);
     }
 }

@@ -8,13 +8,12 @@ use super::sift::Needle;
 use crate::cli::args::Captures;
 #[cfg(unix)]
 use crate::cli::live::Live;
-use std::cell::RefCell;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender, SyncSender};
+use std::sync::{Arc, Mutex};
 #[cfg(unix)]
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 use wscope::engine::{self, Replay, Stretch, Trail};
@@ -505,6 +504,9 @@ fn can_be_read_again(captures: &Captures) -> Result<(), String> {
     ))
 }
 
+/// Connections from which on two threads share the work.
+const SHARED: usize = 4;
+
 /// Looks at payloads of messages; what is found is sent as it is found.
 fn sift(
     source: &Source,
@@ -513,52 +515,8 @@ fn sift(
     fresh: &dyn Fn() -> bool,
     send: &mut dyn FnMut(Msg) -> bool,
 ) -> Result<Msg, String> {
-    struct Sieve<'a> {
-        needle: &'a Needle,
-        start: Timestamp,
-        stretches: &'a [Stretch],
-        hits: RefCell<Vec<(ConnId, EventId)>>,
-    }
-    impl Sieve<'_> {
-        fn is_asked_for(&self, event: &Event) -> bool {
-            let of = |stretch: &Stretch| stretch.conn;
-            let at = self.stretches.binary_search_by_key(&event.conn, of);
-            let within = |it: &Stretch| event.packet >= it.from && event.packet <= it.to;
-            matches!(event.kind, EventKind::Ws(Ws::Message(_)))
-                && at.is_ok_and(|at| self.stretches.get(at).is_some_and(within))
-        }
-    }
-    impl Sink for &Sieve<'_> {
-        fn want(&self) -> Want {
-            Want {
-                joined: true,
-                ..Want::default()
-            }
-        }
-        fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-            if !self.is_asked_for(event) {
-                return Ok(());
-            }
-            let start = self.start;
-            let view = View {
-                event,
-                flow,
-                loan,
-                start,
-            };
-            if self.needle.hits(&view) {
-                self.hits.borrow_mut().push((event.conn, event.id));
-            }
-            Ok(())
-        }
-    }
     can_be_read_again(&source.captures)?;
-    let sieve = Sieve {
-        needle,
-        start,
-        stretches,
-        hits: RefCell::default(),
-    };
+    let hits = Found::default();
     let mut sent = Instant::now();
     let mut tell = |done: u64, total: u64| {
         if sent.elapsed() < PATIENCE * 2 {
@@ -568,32 +526,132 @@ fn sift(
         let total = total.max(1);
         send(Msg::Sifted {
             generation,
-            hits: sieve.hits.take(),
+            hits: hits.take(),
             percent: done.min(total).saturating_mul(100) / total,
             done: false,
         }) && fresh()
     };
     let config = source.captures.config();
-    let text = |error: wscope::Error| error.to_string();
+    let sieve = |stretches| Sieve {
+        needle: needle.clone(),
+        start,
+        stretches,
+        hits: hits.clone(),
+    };
     let along = source.captures.filter.is_none() && source.trail.is_usable();
-    if along && !needle.needs_everything() {
-        source
-            .trail
-            .follow_many(&config, stretches, &mut &sieve, tell)
-            .map_err(text)?;
-    } else {
+    if !along || needle.needs_everything() {
         let mut capture = source.captures.open().map_err(|error| error.to_string())?;
-        engine::run(&mut capture, config, &mut &sieve, |progress, _| {
+        let mut sieve = sieve(stretches.to_vec());
+        engine::run(&mut capture, config, &mut sieve, |progress, _| {
             tell(progress.bytes, progress.total.unwrap_or(u64::MAX))
         })
         .map_err(|error| error.to_string())?;
+    } else {
+        // Every other connection is another thread's, where there are enough.
+        let turn = |which: usize| stretches.iter().skip(which).step_by(2).copied();
+        let shared = stretches.len() >= SHARED;
+        let (mine, others): (Vec<_>, Vec<_>) = match shared {
+            true => (turn(0).collect(), turn(1).collect()),
+            false => (stretches.to_vec(), Vec::new()),
+        };
+        let go_on = Arc::new(AtomicBool::new(true));
+        let helper = shared.then(|| {
+            let (trail, config) = (source.trail.clone(), config.clone());
+            let (mut sieve, go_on) = (sieve(others.clone()), Arc::clone(&go_on));
+            thread::spawn(move || {
+                let watch = |_, _| go_on.load(Ordering::Relaxed);
+                trail.follow_many(&config, &others, &mut sieve, watch)
+            })
+        });
+        let mut sieve = sieve(mine.clone());
+        let mut all = (0, 0);
+        let done = source
+            .trail
+            .follow_many(&config, &mine, &mut sieve, |done, total| {
+                all = (done, total);
+                tell(done, total)
+            });
+        if let Some(helper) = helper {
+            while !helper.is_finished() {
+                if done.is_err() || !tell(all.0, all.1) {
+                    go_on.store(false, Ordering::Relaxed);
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            let helped = helper.join();
+            let text = |error: wscope::Error| error.to_string();
+            helped.map_err(|_| "a thread broke down")?.map_err(text)?;
+        }
+        done.map_err(|error| error.to_string())?;
     }
     Ok(Msg::Sifted {
         generation,
-        hits: sieve.hits.take(),
+        hits: hits.take(),
         percent: 100,
         done: true,
     })
+}
+
+/// What was found and not sent yet.
+#[derive(Clone, Default)]
+struct Found(Arc<Mutex<Vec<(ConnId, EventId)>>>);
+
+impl Found {
+    fn take(&self) -> Vec<(ConnId, EventId)> {
+        self.0
+            .lock()
+            .map_or_else(|_| Vec::new(), |mut hits| std::mem::take(&mut *hits))
+    }
+
+    fn push(&self, hit: (ConnId, EventId)) {
+        if let Ok(mut hits) = self.0.lock() {
+            hits.push(hit);
+        }
+    }
+}
+
+/// Asks the messages of some stretches.
+struct Sieve {
+    needle: Needle,
+    start: Timestamp,
+    /// In the order of their connections.
+    stretches: Vec<Stretch>,
+    hits: Found,
+}
+
+impl Sieve {
+    fn is_asked_for(&self, event: &Event) -> bool {
+        let of = |stretch: &Stretch| stretch.conn;
+        let at = self.stretches.binary_search_by_key(&event.conn, of);
+        let within = |it: &Stretch| event.packet >= it.from && event.packet <= it.to;
+        matches!(event.kind, EventKind::Ws(Ws::Message(_)))
+            && at.is_ok_and(|at| self.stretches.get(at).is_some_and(within))
+    }
+}
+
+impl Sink for Sieve {
+    fn want(&self) -> Want {
+        Want {
+            joined: true,
+            ..Want::default()
+        }
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        if self.is_asked_for(event) {
+            let start = self.start;
+            let view = View {
+                event,
+                flow,
+                loan,
+                start,
+            };
+            if self.needle.hits(&view) {
+                self.hits.push((event.conn, event.id));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Acknowledgements that a close-up holds at most.

@@ -2,7 +2,7 @@
 //!
 //! A frame costs 40 bytes, and a message the same; a message of one frame shares the row of its frame.
 //! The beginnings of payloads are kept as long as there is room for them ([`PREVIEWS`]), and derived
-//! again after that. So a capture of four million messages takes about 160 MB and those 48. Everything
+//! again after that. So a capture of four million messages takes about 160 MB and those 16. Everything
 //! else is rare and kept as it is.
 
 mod row;
@@ -48,7 +48,7 @@ const NOWHERE: u32 = u32::MAX;
 const ROW: usize = 40;
 
 /// Bytes of previews that are kept.
-const PREVIEWS: usize = 48 << 20;
+const PREVIEWS: usize = 16 << 20;
 
 impl Default for Index {
     fn default() -> Self {
