@@ -11,7 +11,7 @@ CAPTURES = os.path.dirname(HERE)
 
 # Programs that keep no log of their own.
 BESIDE = {
-    "nginx": ["nginx"], "haproxy": ["haproxy"], "two-devices": ["haproxy"], "refused": ["nginx"], "tls-tunnel": ["tinyproxy"], "tls-openssl": ["openssl"],
+    "nginx": ["nginx"], "silence": ["nginx"], "haproxy": ["haproxy"], "two-devices": ["haproxy"], "refused": ["nginx"], "tls-tunnel": ["tinyproxy"], "tls-openssl": ["openssl"],
     "tls-go-and-rust": ["rustls"], "tls-gnutls": ["gnutls-cli"], "tls-in-tls": ["haproxy", "tinyproxy"], "tls-corners": ["curl", "nghttpd", "openssl"],
     "connect-proxy": ["tinyproxy"], "socks-proxy": ["microsocks"], "proxy-protocol": ["haproxy"],
     "polling": ["curl", "aiohttp"], "polling-and-websocket": ["curl"], "mqtt": ["mosquitto"],

@@ -367,6 +367,33 @@ def idle(lab):
 
 
 @scenario
+def silence(lab):
+    """nginx with its own settings cuts two silent connections after a minute; one beside it outlives that."""
+    ns = lab.ns()
+    path = os.path.join(lab.dir, "proxy.conf")
+    with open(path, "w") as f:
+        f.write(NGINX.format(dir=lab.dir, rest="""
+  server {
+    listen 127.0.0.1:9082;
+    location / {
+      proxy_pass http://127.0.0.1:9083; proxy_http_version 1.1;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";
+    }
+  }
+"""))
+    front, back = "127.0.0.1:9082", "127.0.0.1:9083"
+    with lab.capture(ns, "lo", "tcp port 9082 or tcp port 9083"):
+        lab.server(ns, "node_ws.mjs", listen=back, sessions={"*": {"echo": True}})
+        lab.start(ns, ["nginx", "-c", path], ready=None)
+        time.sleep(0.7)
+        lab.client(ns, "py_websockets.py",
+                   {"dial": front, "uri": "/quiet?c=1", "steps": [*send("hello"), ["recv", 1], ["sleep", 62]]},
+                   {"dial": front, "uri": "/quiet?c=2", "after": 1.5, "steps": [*send("hello"), ["recv", 1], ["sleep", 62]]},
+                   {"dial": back, "uri": "/quiet?c=3", "after": 0.2, "steps": [
+                       *send("hello"), ["recv", 1], ["sleep", 63], *send("still there?"), ["recv", 2], CLOSE]}, ok=False)
+
+
+@scenario
 def zero_window(lab):
     """A client that stops reading: the window closes, the server probes it, then all goes on."""
     a, b = lab.pair()
