@@ -83,10 +83,8 @@ impl Lens {
         let Ok(mut needles) = self.0.needles.lock() else {
             return;
         };
-        let new = |(old, new): (&Option<(u64, Needle)>, &Option<(u64, &Needle)>)| {
-            old.as_ref().map(|(of, _)| *of) != new.map(|(of, _)| of)
-        };
-        if needles.iter().zip(&wanted).any(new) {
+        let now = needles.each_ref().map(|it| it.as_ref().map(|(of, _)| *of));
+        if now != wanted.map(|it| it.map(|(of, _)| of)) {
             *needles = wanted.map(|it| it.map(|(of, needle)| (of, needle.clone())));
             self.0.version.fetch_add(1, Ordering::Release);
         }

@@ -336,11 +336,13 @@ mod tests {
 
     /// Moves the cursor to the first byte of the payload, and on.
     fn to_payload(bench: &mut Bench, on: u64) {
-        for _ in 0..500 {
-            if super::under_cursor(&bench.app, 78) == Some((Area::Payload, on)) {
-                return;
+        for key in ["l", "h"] {
+            for _ in 0..500 {
+                if super::under_cursor(&bench.app, 78) == Some((Area::Payload, on)) {
+                    return;
+                }
+                bench.press(key);
             }
-            bench.press("l");
         }
         panic!("never there:\n{}", bench.screen());
     }
@@ -412,6 +414,17 @@ mod tests {
             back.iter().any(|it| it.has(Area::Payload, copied)),
             "{back:?}"
         );
+        // What was copied leads to where it was copied from.
+        to_payload(&mut bench, 0);
+        let nodes = detail::nodes(&bench.app);
+        let told = nodes
+            .iter()
+            .position(|node| node.value.contains("in message"));
+        let link = nodes[told.unwrap()].link;
+        bench.app.focus = crate::tui::app::Pane::Detail;
+        bench.app.detail.at = told.unwrap();
+        bench.press("\n");
+        assert_eq!(bench.app.event().map(|event| event.id), link);
     }
 
     #[test]

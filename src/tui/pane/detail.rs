@@ -125,9 +125,14 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
 
 /// The byte that the cursor is at, where the keys are among the bytes.
 fn cursor(app: &App) -> Option<(Area, u64)> {
-    if app.focus != Pane::Bytes {
-        return None;
+    match app.focus {
+        Pane::Bytes => last_cursor(app),
+        Pane::Connections | Pane::Timeline | Pane::Detail => None,
     }
+}
+
+/// The byte that the cursor is at, or was when one left the bytes.
+fn last_cursor(app: &App) -> Option<(Area, u64)> {
     let width = view::layout(app).inside(Pane::Bytes).width;
     bytes::under_cursor(app, width.into())
 }
@@ -209,7 +214,7 @@ pub fn nodes(app: &App) -> Rc<Vec<Node>> {
         start: app.start,
         note: app.notes.marks.get(&event.id).cloned(),
         answer: (app.generation, app.bytes.answer.is_some()),
-        byte: app.bytes.traced.as_ref().and_then(|_| cursor(app)),
+        byte: app.bytes.traced.as_ref().and_then(|_| last_cursor(app)),
         lang: app.lang,
         event,
     };
@@ -306,7 +311,7 @@ fn origin(app: &App, traced: &Traced, at: u64) -> Option<Node> {
     let bits: [Shown<'_>; 2] = [("from", &from), ("to", &to)];
     let Some(copied) = origin.copied else {
         let text = app.tr("bits {from} to {to} of what was deflated", &bits);
-        return Some(Node::new(app.tr("inflated", &[]), text));
+        return Some(Node::new(app.tr("inflated", &[]), text).at(Area::Payload, origin.bytes));
     };
     let source = copied.from.and_then(|(source, at)| Some((source?, at)));
     let (how, link) = match (copied.from, source) {
@@ -333,7 +338,8 @@ fn origin(app: &App, traced: &Traced, at: u64) -> Option<Node> {
         ("id", &id),
         ("at", &at),
     ];
-    Some(Node::new(app.tr("inflated", &[]), app.tr(how, &values)).to(link))
+    let node = Node::new(app.tr("inflated", &[]), app.tr(how, &values));
+    Some(node.at(Area::Payload, origin.bytes).to(link))
 }
 
 /// The fields of a frame, each with its bytes.
