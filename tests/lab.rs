@@ -10,14 +10,14 @@ use tempfile::TempDir;
 use wscope::engine;
 use wscope::explain::Lang;
 use wscope::forge::Order as Forge;
-use wscope::lab::{Answers, Facts, Form, Lab, Order, Verdict, report};
+use wscope::lab::{Answers, Facts, Form, Lab, Order, Question, Room, Verdict, report};
 use wscope::model::Limits;
 use wscope::source::Capture;
 
 fn facts(mut capture: Capture) -> Facts {
     let mut facts = Facts::default();
     engine::run(&mut capture, Limits::default(), &mut facts, |_, _| true).unwrap();
-    facts.whole().unwrap()
+    facts.settled()
 }
 
 fn recorded(name: &str) -> Facts {
@@ -341,4 +341,86 @@ fn the_command_makes_and_grades() {
     assert!(text(&other.stderr).contains("of sheet 8"));
     let none = wscope(&["lab", "make", "captures/README.md"]);
     assert_eq!(none.status.code(), Some(2));
+}
+
+/// A capture of many connections, some of them long, some without WebSocket, with so much room for it.
+fn crowded(room: Room) -> Facts {
+    let mut bytes = Vec::new();
+    let order = Forge {
+        messages: 300,
+        ..Forge::default()
+    };
+    order.forge().unwrap().write(&mut bytes).unwrap();
+    let files = [
+        "twelve.pcapng",
+        "polling-and-websocket.pcapng",
+        "tour.pcapng",
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let forged = TempDir::new().unwrap();
+    let long = forged.path().join("long.pcapng");
+    std::fs::write(&long, bytes).unwrap();
+    let mut files: Vec<_> = files.iter().map(|name| folder.join(name)).collect();
+    files.insert(2, long);
+    let mut facts = Facts::with_room(room);
+    let mut capture = Capture::open(&files).unwrap();
+    engine::run(&mut capture, Limits::default(), &mut facts, |_, _| true).unwrap();
+    facts.settled()
+}
+
+#[test]
+fn of_a_large_capture_a_part_is_asked_about_and_the_answers_are_the_same() {
+    let all = crowded(Room {
+        sessions: 1_000_000,
+        others: 1_000_000,
+        one: 1_000_000,
+    });
+    assert!(all.left().is_nothing() && all.left().words(Lang::En).is_empty());
+    let questions = |facts: &Facts| {
+        let mut found = Vec::new();
+        for seed in 0..40 {
+            found.extend(sheet(facts, seed, 3, 60).questions);
+        }
+        found
+    };
+    // What is decided by all of it; numbers of a student's own are worked out anew for each seed.
+    let own = |it: &&Question| it.topic.ends_with("-own") || it.ask.en.contains("another");
+    let right: std::collections::BTreeMap<_, _> = questions(&all)
+        .iter()
+        .map(|it| (it.ask.en.clone(), it.answer.clone()))
+        .collect();
+    let mut compared = 0;
+    for (sessions, others, one) in [
+        (800, 300, 200),
+        (2_000, 100, 90),
+        (5_000, 40, 5_000),
+        (150, 40, 120),
+    ] {
+        let part = crowded(Room {
+            sessions,
+            others,
+            one,
+        });
+        let left = part.left();
+        assert!(!left.is_nothing(), "{sessions} {others} {one}");
+        let asked = questions(&part);
+        assert!(
+            asked.len() > 100,
+            "{sessions} {others} {one}: {}",
+            asked.len()
+        );
+        for question in asked.iter().filter(|it| !own(it)) {
+            if let Some(answer) = right.get(&question.ask.en) {
+                compared += 1;
+                assert_eq!(&question.answer, answer, "{}", question.ask.en);
+            }
+        }
+        let sheet = sheet(&part, 1, 3, 10);
+        assert!(sheet.sheet(Lang::En).contains("The capture is large: "));
+        assert!(sheet.sheet(Lang::Zh).contains("抓包很大："));
+        // The key says it too, and reads back.
+        let key = sheet.key().unwrap();
+        assert_eq!(Lab::read_key(&key).unwrap(), sheet);
+    }
+    assert!(compared > 1_000, "{compared}");
 }

@@ -299,7 +299,7 @@ pub struct Common {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, global = true)]
     pub color: Colour,
 
-    /// The language of explanations, lessons and the screen: en or zh; else the one of the locale.
+    /// The language to speak, en or zh; else the one of the locale. What scripts read stays as it is.
     #[arg(long, value_name = "LANG", value_parser = lang, global = true)]
     pub lang: Option<Lang>,
 }

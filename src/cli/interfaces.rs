@@ -1,10 +1,13 @@
 //! `wscope interfaces`: what can be captured from.
 
+use super::args::Common;
 use super::{Done, stdout};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags as Flags;
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use wscope::explain::pad;
+use wscope::explain::texts::{tr, word};
 
 /// An interface, as the system describes it.
 pub struct Interface {
@@ -46,7 +49,9 @@ pub fn usual() -> Option<String> {
     out.or(list.iter().find(used)).map(|it| it.name.clone())
 }
 
-pub fn run() -> Done {
+pub fn run(common: Common) -> Done {
+    let lang = common.lang();
+    let say = |english: &str| tr(lang, english, &[]);
     let mut out = stdout();
     let usual = usual();
     for it in list()? {
@@ -57,15 +62,18 @@ pub fn run() -> Done {
         };
         let mut notes = it.addresses.join(" ");
         if it.loopback {
-            notes += " (loopback)";
+            notes += &say(" (loopback)");
         }
         if Some(&it.name) == usual.as_ref() {
-            notes += " (taken where no -i is given)";
+            notes += &say(" (taken where no -i is given)");
         }
-        writeln!(out, "{:<16} {state:<8} {}", it.name, notes.trim_start())?;
+        let state = pad(&word(lang, "link", state), 8);
+        writeln!(out, "{:<16} {state} {}", it.name, notes.trim_start())?;
     }
     if cfg!(target_os = "linux") {
-        writeln!(out, "{:<16} {:<8} all of them", "any", "up")?;
+        let state = pad(&word(lang, "link", "up"), 8);
+        let all = word(lang, "link", "all of them");
+        writeln!(out, "{:<16} {state} {all}", "any")?;
     }
     out.flush()?;
     Ok(Vec::new())

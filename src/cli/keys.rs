@@ -1,9 +1,11 @@
 //! `wscope keys`: which connections the secrets fit, and which have none.
 
-use super::args::KeysArgs;
+use super::args::{Common, KeysArgs};
 use super::{Done, progress, stdout};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use wscope::explain::said;
+use wscope::explain::texts::{tr, word};
 use wscope::model::{
     ClientRandom, ConnId, Dir, Event, EventKind, Flow, InsideState, Loan, Sink, Tls, Want,
 };
@@ -81,7 +83,9 @@ impl Sink for Fits {
     }
 }
 
-pub fn run(args: &KeysArgs) -> Done {
+pub fn run(args: &KeysArgs, common: Common) -> Done {
+    let lang = common.lang();
+    let say = |english: &str| tr(lang, english, &[]);
     let mut fits = Fits::default();
     let run = progress::run(&args.captures, &mut fits)?;
     let keys = &args.captures.secrets.keys;
@@ -100,9 +104,17 @@ pub fn run(args: &KeysArgs) -> Done {
             write!(out, "  {}", Escaped(word))?;
         }
         match &fit.state {
-            _ if fit.opened => writeln!(out, "  open")?,
-            Some((state, text)) => writeln!(out, "  {}: {text}", state.word().replace('-', " "))?,
-            None => writeln!(out, "  nothing sealed was captured")?,
+            _ if fit.opened => writeln!(out, "  {}", word(lang, "tls", "open"))?,
+            Some((state, text)) => {
+                let state = word(lang, "tls", &state.word().replace('-', " "));
+                writeln!(
+                    out,
+                    "  {state}{}{}",
+                    word(lang, "line", ": "),
+                    said(lang, text)
+                )?;
+            }
+            None => writeln!(out, "  {}", say("nothing sealed was captured"))?,
         }
         for random in fit.randoms.iter().filter(|_| !fit.opened) {
             let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -117,9 +129,17 @@ pub fn run(args: &KeysArgs) -> Done {
         .count();
     writeln!(
         out,
-        "{} TLS connections, {opened} of them open; secrets of {} connections, {idle} of them not in these captures",
-        fits.conns.len(),
-        randoms.len()
+        "{}",
+        tr(
+            lang,
+            "{n} TLS connections, {opened} of them open; secrets of {secrets} connections, {idle} of them not in these captures",
+            &[
+                ("n", &fits.conns.len()),
+                ("opened", &opened),
+                ("secrets", &randoms.len()),
+                ("idle", &idle),
+            ],
+        )
     )?;
     out.flush()?;
     Ok(run.errors)

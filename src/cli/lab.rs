@@ -81,6 +81,10 @@ fn make(args: &MakeArgs, lang: Lang) -> Done {
         count: args.count.max(1),
     };
     let lab = lab(&args.captures, order)?;
+    let left = lab.left.words(lang);
+    if !left.is_empty() {
+        super::say(&left);
+    }
     if lab.questions.is_empty() {
         bail!(
             "nothing can be asked: the capture shows no whole TCP handshake, HTTP response or WebSocket frame"
@@ -131,7 +135,7 @@ fn lab(captures: &Captures, order: Order) -> anyhow::Result<Lab> {
     if let Some(error) = run.errors.into_iter().next() {
         return Err(anyhow!(error).context("a sheet needs a capture that can be read to its end"));
     }
-    Ok(Lab::make(&facts.whole()?, order))
+    Ok(Lab::make(&facts.settled(), order))
 }
 
 fn grade(args: &GradeArgs, lang: Lang) -> Done {

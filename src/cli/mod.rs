@@ -26,7 +26,9 @@ use clap::Parser as _;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use wscope::Error;
+use wscope::explain::{Lang, said};
 
 /// `check` found an error.
 const FOUND: u8 = 1;
@@ -66,14 +68,15 @@ pub fn main() -> ExitCode {
         screen,
         common,
     } = Cli::parse_from(ordered(std::env::args_os().collect()));
+    let _ = LANG.set(common.lang());
     let mut found = false;
     let done = match command {
         Some(Command::Print(print)) => print::run(&print, common),
-        Some(Command::Stats(stats)) => stats::run(&stats),
+        Some(Command::Stats(stats)) => stats::run(&stats, common),
         #[cfg(unix)]
         Some(Command::Live(args)) => live::run(&args, common, screen.opening(common)),
         #[cfg(unix)]
-        Some(Command::Interfaces) => interfaces::run(),
+        Some(Command::Interfaces) => interfaces::run(common),
         #[cfg(unix)]
         Some(Command::CaptureOnly(args)) => live::capture_only(&args),
         #[cfg(unix)]
@@ -81,8 +84,8 @@ pub fn main() -> ExitCode {
         None if io::stdout().is_terminal() => tui::run(&captures, screen.opening(common)),
         Some(Command::Check(check)) => check::run(&check, common, &mut found),
         Some(Command::Explain(args)) => explain::run(&args, common),
-        Some(Command::Rules(args)) => rules::run(&args),
-        Some(Command::Keys(args)) => keys::run(&args),
+        Some(Command::Rules(args)) => rules::run(&args, common),
+        Some(Command::Keys(args)) => keys::run(&args, common),
         Some(Command::Fields(args)) => fields::run(&args),
         Some(Command::Lesson(args)) => lesson::run(&args, common),
         Some(Command::Lab(args)) => lab::run(&args, common),
@@ -107,7 +110,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("{error:#}"));
+            say(&chain(&error));
             ExitCode::from(FAILED)
         }
     }
@@ -116,9 +119,26 @@ pub fn main() -> ExitCode {
 /// What a command leaves behind: what was wrong with the captures, after all that could be read.
 type Done = Result<Vec<Error>>;
 
+/// The language of messages on standard error, once it is known.
+static LANG: OnceLock<Lang> = OnceLock::new();
+
+/// A message on standard error.
 fn say(message: &str) {
+    let lang = LANG.get().copied().unwrap_or_default();
+    let message = said(lang, message);
     // With standard error gone there is nowhere left to say it.
-    let _ = writeln!(io::stderr(), "wscope: {}", wscope::sink::Escaped(message));
+    let _ = writeln!(io::stderr(), "wscope: {}", wscope::sink::Escaped(&message));
+}
+
+/// What went wrong and why, each thing once: some errors have their cause in their own words.
+fn chain(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 /// Whoever reads our output has seen enough.

@@ -18,10 +18,15 @@ pub fn run(args: &Print, common: Common) -> Done {
     let mut out = stdout();
     let errors = match args.json {
         true => into(args, Jsonl::new(&mut out)),
-        false => into(args, Text::new(&mut out, common.colour())),
+        false => into(args, text(&mut out, common)),
     }?;
     out.flush()?;
     Ok(errors)
+}
+
+/// Lines of text, in the language to speak.
+fn text<W: std::io::Write>(out: W, common: Common) -> Text<W> {
+    Text::new(out, common.colour()).in_words(common.lang().words())
 }
 
 fn into(args: &Print, sink: impl Sink) -> Done {
@@ -64,11 +69,7 @@ pub fn live(
 ) -> Done {
     let mut sink: Box<dyn Sink + '_> = match args.json {
         true => Box::new(only(&args.events, args.acks, Jsonl::new(out))?),
-        false => Box::new(only(
-            &args.events,
-            args.acks,
-            Text::new(out, common.colour()),
-        )?),
+        false => Box::new(only(&args.events, args.acks, text(out, common))?),
     };
     let mut sink = notes.listen(Filtered::new(args.display.clone(), &mut *sink));
     let run = engine::run_each(

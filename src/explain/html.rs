@@ -123,8 +123,9 @@ impl Page {
         let dir = row.dir.map_or("none", Dir::word);
         writeln!(
             out,
-            "<details class=\"row {} {dir}\" id=\"e{id}\"{}>",
+            "<details class=\"row {} {dir}{}\" id=\"e{id}\"{}>",
             row.layer.word(),
+            if row.bad { " bad" } else { "" },
             // Where there is little, nobody should have to open it.
             if self.count() <= FEW { " open" } else { "" }
         )?;
@@ -210,12 +211,21 @@ fn table(out: &mut String, table: &Table) -> fmt::Result {
     for row in &table.rows {
         out.push_str("<tr>");
         for cell in row {
-            write!(out, "<td>{}</td>", Text(cell))?;
+            write!(out, "<td{}>{}</td>", unbroken(cell), Text(cell))?;
         }
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody></table></div>\n");
     Ok(())
+}
+
+/// The class of a cell that is numbers rather than words, such as `df 89 48 36`: it stays on one line.
+fn unbroken(text: &str) -> &'static str {
+    let words = text.split(|c: char| !c.is_alphabetic());
+    match text.chars().count() <= 36 && words.into_iter().all(|word| word.chars().count() <= 3) {
+        true => " class=\"n\"",
+        false => "",
+    }
 }
 
 /// The picture of RFC 6455 section 5.2, and what each field means.
@@ -253,8 +263,9 @@ fn ruler(out: &mut String, ruler: &Ruler) -> fmt::Result {
     for (i, cell) in ruler.cells.iter().enumerate() {
         writeln!(
             out,
-            "<tr class=\"c{i}\"><td>{}</td><td><code>{}</code></td><td>{}</td></tr>",
+            "<tr class=\"c{i}\"><td>{}</td><td{}><code>{}</code></td><td>{}</td></tr>",
             Text(&cell.name),
+            unbroken(&cell.value),
             Text(&cell.value),
             Text(&cell.meaning)
         )?;

@@ -8,26 +8,32 @@
 //! Nothing is told that was not worked out from the bytes of the capture, by the codecs that decoded them.
 #![deny(clippy::disallowed_methods)]
 
+mod brief;
 mod frame;
 mod html;
 mod http;
 mod lang;
 mod lines;
 mod machine;
+mod of_rule;
 mod others;
 mod page;
 mod parts;
+mod said;
 mod story;
 mod tcp;
 pub mod texts;
 mod trace;
 mod ws;
 
+pub use brief::{brief, cost_row};
 pub use lang::{Lang, UnknownLang};
 pub use lines::{Line, Look, columns, lines, pad, wrap};
 pub use machine::{Machine, TcpState, WsState};
+pub use of_rule::{Worded, of_rule};
 pub use page::Page;
 pub use parts::{Block, Cell, Explanation, Ruler, Run, Section, Table};
+pub use said::{said, sentences, translated};
 pub use story::{Piecework, Sent, Story, Talk};
 pub use trace::{Copied, Origin, Source, Trace, Traced};
 

@@ -1,7 +1,8 @@
 //! TLS, what could not be seen, what rules say, and what several events tell together.
 
+use super::of_rule::of_rule;
 use super::parts::{Block, Explanation};
-use super::{Ask, Span, hex, texts};
+use super::{Ask, Span, hex, said, texts};
 use crate::model::{
     Anomaly, Beat, Dir, Finding, Hello, Insight, InsightKind, Tls, TlsClose, Verdict, Way,
 };
@@ -49,7 +50,7 @@ pub(super) fn tls(ask: &Ask<'_>, tls: &Tls, told: &mut Explanation) {
                     &[("version", version), ("cipher", &cipher)],
                 );
             }
-            told.tell(ask, "any.said", &[("text", &inside.text)]);
+            told.tell(ask, "any.said", &[("text", &said(ask.lang, &inside.text))]);
         }
         Tls::Close(close) => tls_close(ask, close, told),
     }
@@ -112,7 +113,7 @@ fn tls_close(ask: &Ask<'_>, close: &TlsClose, told: &mut Explanation) {
     }
     told.section(ask, "tls.close.counts", vec![Block::Table(table)]);
     if let Some(why) = &close.websocket_likely {
-        told.tell(ask, "tls.close.likely", &[("why", why)]);
+        told.tell(ask, "tls.close.likely", &[("why", &said(ask.lang, why))]);
     }
 }
 
@@ -121,7 +122,7 @@ pub(super) fn anomaly(ask: &Ask<'_>, anomaly: &Anomaly, told: &mut Explanation) 
     let values: [super::Value<'_>; 2] = [("n", &ask.event.span.len), ("at", &ask.event.span.start)];
     told.title(ask, &format!("{key}.title"), &values);
     told.tell(ask, &key, &values);
-    told.tell(ask, "any.said", &[("text", &anomaly.text)]);
+    told.tell(ask, "any.said", &[("text", &said(ask.lang, &anomaly.text))]);
     told.tell(ask, "anomaly.nobody", &[]);
 }
 
@@ -149,25 +150,19 @@ pub(super) fn finding(ask: &Ask<'_>, finding: &Finding, told: &mut Explanation) 
             table.row([ask.say(key, &[]), value.to_owned()]);
         }
     };
-    row("finding.seen", &finding.text);
+    row("finding.seen", &said(ask.lang, &finding.text));
     if let Some(rule) = rules::find(finding.rule) {
-        row("finding.rule", &rule_title(ask, rule));
+        let rule = of_rule(ask.lang, rule);
+        row("finding.rule", rule.title);
         row("finding.why", rule.why);
+        row("finding.cause", rule.cause);
+    } else {
+        row("finding.cause", finding.cause);
     }
-    row("finding.cause", finding.cause);
     let section = vec![Block::Table(table)];
     told.section(ask, "finding.rule_says", section);
     if !finding.section.is_empty() {
-        told.see.push(finding.section.to_owned());
-    }
-}
-
-/// What a rule demands, in the language where there is a text for it.
-fn rule_title(ask: &Ask<'_>, rule: &rules::Rule) -> String {
-    let key = format!("rule.{}", rule.id);
-    match texts::find(&key) {
-        Some(text) => text.in_lang(ask.lang).to_owned(),
-        None => rule.title.to_owned(),
+        told.see.push(texts::tr(ask.lang, finding.section, &[]));
     }
 }
 
@@ -328,9 +323,12 @@ pub(super) fn insight(ask: &Ask<'_>, insight: &Insight, told: &mut Explanation) 
             let timers: Vec<_> = it
                 .outlived
                 .iter()
-                .map(|(seconds, who)| format!("{who} ({seconds} s)"))
+                .map(|(seconds, who)| {
+                    let who = said(ask.lang, who);
+                    texts::tr(ask.lang, "{who} ({n} s)", &[("who", &who), ("n", seconds)])
+                })
                 .collect();
-            let timers = timers.join("; ");
+            let timers = timers.join(&texts::tr(ask.lang, "; ", &[]));
             let values: [super::Value<'_>; 4] = [
                 ("time", &Span(it.nanos)),
                 ("from", &it.from),
@@ -344,11 +342,11 @@ pub(super) fn insight(ask: &Ask<'_>, insight: &Insight, told: &mut Explanation) 
         }
         InsightKind::StillOpen(text) => {
             told.tell(ask, &key, &[]);
-            told.tell(ask, "any.said", &[("text", text)]);
+            told.tell(ask, "any.said", &[("text", &said(ask.lang, text))]);
         }
         InsightKind::GivenUp { what, count } => {
             told.tell(ask, &key, &[("n", count)]);
-            told.tell(ask, "any.said", &[("text", what)]);
+            told.tell(ask, "any.said", &[("text", &said(ask.lang, what))]);
         }
     }
 }

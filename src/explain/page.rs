@@ -2,7 +2,7 @@
 
 use super::parts::{Block, Explanation, Ruler, Table};
 use super::{Lang, texts};
-use crate::model::{ConnId, Dir, Event, EventKind, Flow, Timestamp, Ws};
+use crate::model::{ConnId, Dir, Event, EventKind, Flow, Severity, Timestamp, Verdict, Ws};
 use crate::sink::Escaped;
 use std::fmt::Write as _;
 
@@ -30,6 +30,8 @@ pub(super) struct Talk {
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub layer: Layer,
+    /// A rule that was broken, or something that could not be seen.
+    pub bad: bool,
     pub dir: Option<Dir>,
     /// Seconds since the first event.
     pub seconds: f64,
@@ -98,6 +100,13 @@ impl Page {
     pub fn add(&mut self, event: &Event, flow: &Flow, start: Timestamp, told: Explanation) {
         let row = Row {
             layer: Layer::of(&event.kind),
+            bad: match &event.kind {
+                EventKind::Finding(it) => {
+                    it.verdict == Verdict::Fail && it.severity > Severity::Note
+                }
+                EventKind::Anomaly(_) => true,
+                _ => false,
+            },
             dir: event.dir,
             seconds: event.time.since(start) as f64 / 1e9,
             told,

@@ -309,6 +309,7 @@ pub(super) fn states(ask: &Ask<'_>, told: &mut Explanation) {
         false => format!("{before} → {after}"),
     };
     let mut texts = Vec::new();
+    let colon = super::texts::word(ask.lang, "line", ": ");
     for (i, dir) in Dir::BOTH.into_iter().enumerate() {
         let [was, is] = [dir.of(&before.states), dir.of(&after.states)];
         let was = if at_hand { was } else { is };
@@ -325,21 +326,15 @@ pub(super) fn states(ask: &Ask<'_>, told: &mut Explanation) {
             let key = format!("state.{}", is.name().to_lowercase().replace('-', "_"));
             if *is != TcpState::Unknown {
                 let who = ask.side(dir);
-                texts.push(Block::Text(format!(
-                    "{}: {}",
-                    is.name(),
-                    ask.say(&key, &[("who", &who)])
-                )));
+                let text = ask.say(&key, &[("who", &who)]);
+                texts.push(Block::Text(format!("{}{colon}{text}", is.name())));
             }
         }
         if ws_was != ws_is && i == 0 {
             let key = format!("ws_state.{}", ws_is.name().to_lowercase());
             if ws_is != super::WsState::None {
-                texts.push(Block::Text(format!(
-                    "{}: {}",
-                    ws_is.name(),
-                    ask.say(&key, &[])
-                )));
+                let text = ask.say(&key, &[]);
+                texts.push(Block::Text(format!("{}{colon}{text}", ws_is.name())));
             }
         }
     }

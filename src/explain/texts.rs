@@ -9,9 +9,9 @@
 //! `{name}` stands for a value; `{name|one|many}` for the first word where that value is 1, else for the second.
 
 use super::Lang;
-use crate::sink::Escaped;
+use super::said::pairs;
+pub use crate::sink::{Piece, Value, fill, pieces, placeholders};
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
 use std::sync::LazyLock;
 
 /// A text in every language.
@@ -92,9 +92,6 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static Text)> {
     TEXTS.iter().map(|(key, text)| (key.as_str(), text))
 }
 
-/// A value for a placeholder.
-pub type Value<'a> = (&'a str, &'a dyn Display);
-
 /// The text under this key in this language, with its values; they are escaped, wherever they come from.
 ///
 /// A key that does not exist is shown itself, and a placeholder without a value stays: a test sees to it that
@@ -110,124 +107,48 @@ pub fn say(lang: Lang, key: &str, values: &[Value<'_>]) -> String {
     }
 }
 
-/// A text of the screen by its English, in this language; the tables have it under `ui.`.
+/// A text of the screen or of a line by its English, in this language; the tables have it under `ui.`, or by
+/// its English alone.
 ///
 /// What is in no table is shown as it is.
 #[must_use]
 pub fn tr(lang: Lang, english: &str, values: &[Value<'_>]) -> String {
     let text = match lang {
         Lang::En => english,
-        Lang::Zh => BY_ENGLISH
-            .get(english)
-            .map_or(english, |text| text.in_lang(lang)),
+        Lang::Zh => CHINESE.get(english).copied().unwrap_or(english),
     };
     fill(text, values)
 }
 
-/// Whether the tables have this English for the screen.
+/// A word of ours that means something else elsewhere: the tables have it as `context|word`.
+#[must_use]
+pub fn word(lang: Lang, context: &str, english: &str) -> String {
+    let chinese = || CHINESE.get(format!("{context}|{english}").as_str());
+    match lang {
+        Lang::En => english.to_owned(),
+        Lang::Zh => chinese().copied().unwrap_or(english).to_owned(),
+    }
+}
+
+/// Whether the tables have this English for the screen or for a line.
 #[must_use]
 pub fn knows(english: &str) -> bool {
-    BY_ENGLISH.contains_key(english)
+    CHINESE.contains_key(english)
 }
 
-static BY_ENGLISH: LazyLock<BTreeMap<&'static str, &'static Text>> = LazyLock::new(|| {
+/// The pieces of text output: `"English" = "Chinese"`.
+const LINES: &str = include_str!("texts/lines.toml");
+
+/// Every piece of text output: its English, its Chinese.
+pub fn of_lines() -> impl Iterator<Item = (&'static str, &'static str)> {
+    pairs(LINES)
+}
+
+static CHINESE: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
     let of_screen = all().filter(|(key, _)| key.starts_with("ui."));
-    of_screen
-        .map(|(_, text)| (text.en.as_str(), text))
-        .collect()
+    let of_screen = of_screen.map(|(_, text)| (text.en.as_str(), text.zh.as_str()));
+    of_lines().chain(of_screen).collect()
 });
-
-/// Puts values into a text.
-#[must_use]
-pub fn fill(text: &str, values: &[Value<'_>]) -> String {
-    let mut out = String::with_capacity(text.len() + 32);
-    for piece in pieces(text) {
-        let (name, words) = match piece {
-            Piece::Plain(plain) => {
-                out.push_str(plain);
-                continue;
-            }
-            Piece::Value(name) => (name, None),
-            Piece::Plural { name, one, many } => (name, Some((one, many))),
-        };
-        let value = values.iter().find(|(known, _)| *known == name);
-        let value = value.map(|(_, value)| cut(value.to_string()));
-        // Writing to a string does not fail.
-        let _ = match (value, words) {
-            (Some(value), None) => write!(out, "{}", Escaped(&value)),
-            (Some(value), Some((one, many))) => {
-                write!(out, "{}", if value == "1" { one } else { many })
-            }
-            (None, _) => {
-                debug_assert!(false, "{name} has no value in {text:?}");
-                write!(out, "{{{name}}}")
-            }
-        };
-    }
-    out
-}
-
-/// Characters of a value that are shown; there is no text that needs more.
-const LONGEST: usize = 600;
-
-fn cut(mut value: String) -> String {
-    if let Some((at, _)) = value.char_indices().nth(LONGEST) {
-        value.truncate(at);
-        value.push('…');
-    }
-    value
-}
-
-/// The names of a text's placeholders, in order, each once.
-#[must_use]
-pub fn placeholders(text: &str) -> Vec<&str> {
-    let mut names: Vec<_> = pieces(text)
-        .filter_map(|piece| match piece {
-            Piece::Plain(_) => None,
-            Piece::Value(name) | Piece::Plural { name, .. } => Some(name),
-        })
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-enum Piece<'a> {
-    Plain(&'a str),
-    Value(&'a str),
-    Plural {
-        name: &'a str,
-        one: &'a str,
-        many: &'a str,
-    },
-}
-
-/// Cuts a text at its placeholders; a brace that opens none is plain.
-fn pieces(mut text: &str) -> impl Iterator<Item = Piece<'_>> {
-    std::iter::from_fn(move || {
-        if text.is_empty() {
-            return None;
-        }
-        if let Some(inner) = text.strip_prefix('{')
-            && let Some((name, rest)) = inner.split_once('}')
-        {
-            text = rest;
-            let mut parts = name.split('|');
-            return Some(match (parts.next(), parts.next(), parts.next()) {
-                (Some(name), Some(one), Some(many)) => Piece::Plural { name, one, many },
-                _ => Piece::Value(name),
-            });
-        }
-        let first = text.chars().next().map_or(0, char::len_utf8);
-        let end = text
-            .get(first..)
-            .and_then(|rest| rest.find('{'))
-            .map_or(text.len(), |at| at + first);
-        let (plain, rest) = text.split_at(end);
-        text = rest;
-        Some(Piece::Plain(plain))
-    })
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use super::frame::{opcode, unmasking};
 use super::parts::{Block, Explanation};
 use super::trace::{Source, Traced};
-use super::{Ask, Span, Trace, short, texts};
+use super::{Ask, Span, Trace, said, short, texts};
 use crate::model::{Close, CloseCode, Dir, Kind, Message, TcpEnd};
 
 /// Characters of a text that are shown.
@@ -299,7 +299,8 @@ pub(super) fn close(ask: &Ask<'_>, close: &Close, told: &mut Explanation) {
             code_text(ask, it, told);
         }
     }
-    told.tell(ask, "end.why", &[("why", &close.why)]);
+    let why = said(ask.lang, &close.why);
+    told.tell(ask, "end.why", &[("why", &why)]);
     if let Some(first) = ask.talk.first {
         let lasted = Span(ask.event.time.since(first));
         told.tell(ask, "end.lasted", &[("time", &lasted)]);

@@ -10,7 +10,7 @@ mod facts;
 mod mark;
 mod write;
 
-pub use facts::{Facts, TooLarge};
+pub use facts::{Facts, Left, Room};
 pub use mark::{Answers, Marked, Verdict};
 pub use write::report;
 
@@ -110,6 +110,9 @@ pub struct Order {
 pub struct Lab {
     /// What it was made of.
     pub order: Order,
+    /// What of a large capture nothing is asked about.
+    #[serde(default, skip_serializing_if = "Left::is_nothing")]
+    pub left: Left,
     /// The questions, easy ones first.
     #[serde(rename = "question")]
     pub questions: Vec<Question>,
@@ -141,6 +144,7 @@ impl Lab {
         chosen.sort_by_key(|question| question.level);
         Self {
             order,
+            left: facts.left(),
             questions: chosen,
         }
     }

@@ -27,6 +27,10 @@ impl Lab {
                  `wscope print --acks {capture}` 列出每一个确认。"
             ),
         };
+        let left = self.left.words(lang);
+        if !left.is_empty() {
+            let _ = writeln!(out, "\n{left}");
+        }
         let mut level = 0;
         for (number, question) in (1..).zip(&self.questions) {
             if question.level != level {

@@ -107,6 +107,8 @@ pub enum Show {
     Frames,
     /// Sizes of compressed messages, from this one on.
     Sizes,
+    /// Where the bytes of a compressed message came from.
+    Copies,
 }
 
 impl Lesson {

@@ -1,6 +1,7 @@
-//! The dialogue between two ends, one row an event, in words that are the same in every language.
+//! The dialogue between two ends, one row an event, in few words.
 
 use super::watch::{Seen, Segment, Watched};
+use crate::explain::{Lang, texts::tr};
 use crate::field::Filter;
 use crate::model::{
     AckKind, Dir, Event, EventId, EventKind, Http, Kind, Label, Note, Opcode, PacketNo, Severity,
@@ -27,7 +28,13 @@ pub struct Row {
 
 /// The rows of a step: what a filter lets through or, without one, what is usual; and what it points at. With
 /// `data` also packets of the connections among them that carry a part of something.
-pub fn rows(watched: &Watched, filter: Option<&Filter>, at: &[EventId], data: bool) -> Vec<Row> {
+pub fn rows(
+    watched: &Watched,
+    filter: Option<&Filter>,
+    at: &[EventId],
+    data: bool,
+    lang: Lang,
+) -> Vec<Row> {
     let shown = |seen: &&Seen| {
         at.contains(&seen.event.id)
             || match filter {
@@ -38,7 +45,7 @@ pub fn rows(watched: &Watched, filter: Option<&Filter>, at: &[EventId], data: bo
     let shown: Vec<_> = watched.seen.iter().filter(shown).collect();
     let mut rows: Vec<Row> = shown
         .iter()
-        .map(|seen| row(seen, watched.start, at))
+        .map(|seen| row(seen, watched.start, at, lang))
         .collect();
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
         return rows;
@@ -54,7 +61,7 @@ pub fn rows(watched: &Watched, filter: Option<&Filter>, at: &[EventId], data: bo
         id: None,
         time: it.time.since(watched.start),
         dir: Some(it.dir),
-        label: format!("data, {} B", it.len),
+        label: tr(lang, "data, {n} B", &[("n", &it.len)]),
         marked: false,
     });
     let parts: Vec<_> = parts.collect();
@@ -63,14 +70,14 @@ pub fn rows(watched: &Watched, filter: Option<&Filter>, at: &[EventId], data: bo
     rows
 }
 
-fn row(seen: &Seen, start: Timestamp, at: &[EventId]) -> Row {
+fn row(seen: &Seen, start: Timestamp, at: &[EventId], lang: Lang) -> Row {
     let event = &seen.event;
     Row {
         packet: event.id.at,
         id: Some(event.id),
         time: event.time.since(start),
         dir: event.dir,
-        label: label(seen),
+        label: label(seen, lang),
         marked: at.contains(&event.id),
     }
 }
@@ -114,12 +121,16 @@ fn repeats(kind: AckKind) -> bool {
     )
 }
 
-fn label(seen: &Seen) -> String {
+fn label(seen: &Seen, lang: Lang) -> String {
     let event = &seen.event;
+    let say = |english: &str| tr(lang, english, &[]);
     match &event.kind {
-        EventKind::Tcp(Tcp::Note(note)) => tcp(note, event),
-        EventKind::Tcp(Tcp::Open(_)) => "TCP open".to_owned(),
-        EventKind::Tcp(Tcp::Close(close)) => format!("TCP closed, {}", close.how.word()),
+        EventKind::Tcp(Tcp::Note(note)) => tcp(note, event, lang),
+        EventKind::Tcp(Tcp::Open(_)) => say("TCP open"),
+        EventKind::Tcp(Tcp::Close(close)) => {
+            let how = say(close.how.word());
+            tr(lang, "TCP closed, {how}", &[("how", &how)])
+        }
         EventKind::Http(Http::Request(request)) => {
             let text = [&*request.method, b" ", &*request.target].concat();
             escaped(&text, 40)
@@ -127,15 +138,16 @@ fn label(seen: &Seen) -> String {
         EventKind::Http(Http::Response(response)) => {
             format!("{} {}", response.status, escaped(&response.reason, 40))
         }
-        EventKind::Ws(ws) => websocket(ws, seen),
-        EventKind::Anomaly(anomaly) => format!("? {}", anomaly.what.word()),
+        EventKind::Ws(ws) => websocket(ws, seen, lang),
+        EventKind::Anomaly(anomaly) => format!("? {}", say(anomaly.what.word())),
         EventKind::Finding(finding) => format!("! {}", finding.rule),
         EventKind::Tls(_) => event.kind.word().to_owned(),
-        EventKind::Insight(insight) => insight.kind.word().replace('_', " "),
+        EventKind::Insight(insight) => say(&insight.kind.word().replace('_', " ")),
     }
 }
 
-fn tcp(note: &Note, event: &Event) -> String {
+fn tcp(note: &Note, event: &Event, lang: Lang) -> String {
+    let say = |english: &str| tr(lang, english, &[]);
     match note {
         Note::Syn(_) => "SYN".to_owned(),
         Note::SynAck(_) => "SYN, ACK".to_owned(),
@@ -153,50 +165,55 @@ fn tcp(note: &Note, event: &Event) -> String {
                 AckKind::WindowUpdate => ", window",
                 AckKind::ProbeAnswer => ", alive",
             };
-            format!("ACK {}{kind}", event.span.start)
+            format!("ACK {}{}", event.span.start, say(kind))
         }
+        Note::Open(_) => say("still open"),
         Note::Remark(remark) => match remark.label {
-            Label::KeepAlive => "TCP keep-alive".to_owned(),
-            Label::KeepAliveAck => "ACK (keep-alive)".to_owned(),
-            Label::DuplicateAck => "duplicate ACK".to_owned(),
-            Label::TimeoutRetransmission => "data again (timer)".to_owned(),
-            Label::FastRetransmission => "data again (fast)".to_owned(),
-            Label::FilledLate => "data, sent again".to_owned(),
-            Label::AckOfUnseen => "ACK of the unseen".to_owned(),
-            Label::Hole => "data, behind a hole".to_owned(),
-            label => label.word().replace('_', " "),
+            Label::KeepAlive => say("TCP keep-alive"),
+            Label::KeepAliveAck => say("ACK (keep-alive)"),
+            Label::DuplicateAck => say("duplicate ACK"),
+            Label::TimeoutRetransmission => say("data again (timer)"),
+            Label::FastRetransmission => say("data again (fast)"),
+            Label::FilledLate => say("data, sent again"),
+            Label::AckOfUnseen => say("ACK of the unseen"),
+            Label::Hole => say("data, behind a hole"),
+            label => say(&label.word().replace('_', " ")),
         },
-        note => note.word().replace('_', " "),
+        note => say(&note.word().replace('_', " ")),
     }
 }
 
-fn websocket(ws: &Ws, seen: &Seen) -> String {
+fn websocket(ws: &Ws, seen: &Seen, lang: Lang) -> String {
+    let say = |english: &str| tr(lang, english, &[]);
     match ws {
-        Ws::Open(_) => "WebSocket open".to_owned(),
-        Ws::Refused(refused) => format!("refused: {}", refused.status),
+        Ws::Open(_) => say("WebSocket open"),
+        Ws::Refused(refused) => tr(lang, "refused: {n}", &[("n", &refused.status)]),
         Ws::Close(close) => match close.clean {
-            true => "WebSocket closed, clean".to_owned(),
-            false => "WebSocket closed, not clean".to_owned(),
+            true => say("WebSocket closed, clean"),
+            false => say("WebSocket closed, not clean"),
         },
         Ws::Frame(frame) => {
             let fin = if frame.fin { ", FIN" } else { "" };
             let name = match frame.opcode {
-                Opcode::CONTINUATION => "continue".to_owned(),
-                opcode => opcode.to_string(),
+                Opcode::CONTINUATION => say("continue"),
+                opcode => say(&opcode.to_string()),
             };
             format!("{name}{fin}, {} B", frame.length)
         }
-        Ws::Message(message) => match message.kind {
-            Kind::Binary => format!("binary, {} B", message.length),
-            Kind::Close => match seen.payload.first_chunk() {
-                Some(code) => format!("close {}", u16::from_be_bytes(*code)),
-                None => "close".to_owned(),
-            },
-            Kind::Text | Kind::Ping | Kind::Pong => {
-                let text = escaped(&seen.payload, 24);
-                format!("{} \"{text}\"", message.kind.word())
+        Ws::Message(message) => {
+            let kind = say(message.kind.word());
+            match message.kind {
+                Kind::Binary => format!("{kind}, {} B", message.length),
+                Kind::Close => match seen.payload.first_chunk() {
+                    Some(code) => format!("{kind} {}", u16::from_be_bytes(*code)),
+                    None => kind,
+                },
+                Kind::Text | Kind::Ping | Kind::Pong => {
+                    let text = escaped(&seen.payload, 24);
+                    format!("{kind} \"{text}\"")
+                }
             }
-        },
+        }
     }
 }
 

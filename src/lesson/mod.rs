@@ -5,6 +5,7 @@
 //! capture is written down as a display filter too (`expect`), and [`Open::check`] asks it.
 #![deny(clippy::disallowed_methods)]
 
+mod copies;
 mod data;
 mod ladder;
 mod show;
@@ -16,7 +17,7 @@ pub use watch::{Seen, Segment, Watched};
 
 use crate::engine::{Replay, replay};
 use crate::error::Error;
-use crate::explain::Lang;
+use crate::explain::{Explanation, Lang};
 use crate::field::{Filter, View};
 use crate::forge::Order;
 use crate::model::{EventId, Limits, Loan};
@@ -174,9 +175,19 @@ impl Open {
             title: step.title.in_lang(lang).to_owned(),
             text: step.text.in_lang(lang).trim().to_owned(),
             see: step.see.clone(),
-            rows: ladder::rows(watched, rows, &step.at, step.data),
+            rows: ladder::rows(watched, rows, &step.at, step.data, lang),
             panel,
         })
+    }
+
+    /// What the events that a step points at mean; those that are there, in order.
+    #[must_use]
+    pub fn explained(&self, nth: usize, lang: Lang) -> Vec<Explanation> {
+        let (Some(step), Some(watched)) = (self.lesson.steps.get(nth), self.watched_at(nth)) else {
+            return Vec::new();
+        };
+        let told = step.at.iter();
+        told.filter_map(|id| watched.explained(*id, lang)).collect()
     }
 
     /// What a step states and its capture does not show; empty where all is well.

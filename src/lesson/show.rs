@@ -2,13 +2,14 @@
 //!
 //! [`Slide::WIDTH`]: super::Slide::WIDTH
 
+use super::copies::copies;
 use super::data::Show;
 use super::watch::{Seen, Watched};
 use crate::codec::accept::GUID;
 use crate::codec::{self, mask};
-use crate::explain::Lang;
+use crate::explain::{Lang, brief};
 use crate::model::{Event, EventId, EventKind, Frame, Header, Http, Message, Note, Tcp, Ws};
-use crate::sink::{Escaped, summary};
+use crate::sink::Escaped;
 
 /// What is shown of these events.
 pub fn panel(show: Show, at: &[EventId], watched: &Watched, lang: Lang) -> Vec<String> {
@@ -17,7 +18,7 @@ pub fn panel(show: Show, at: &[EventId], watched: &Watched, lang: Lang) -> Vec<S
         return Vec::new();
     };
     match show {
-        Show::Line => events.into_iter().map(line).collect(),
+        Show::Line => events.into_iter().map(|seen| line(seen, lang)).collect(),
         Show::Bits => bits(first, watched, lang),
         Show::Accept => accept(first, lang),
         Show::Unmask => unmask(first, watched, lang),
@@ -29,6 +30,7 @@ pub fn panel(show: Show, at: &[EventId], watched: &Watched, lang: Lang) -> Vec<S
         Show::Sum => sum(first, watched, lang),
         Show::Frames => frames(first, watched, lang),
         Show::Sizes => sizes(first, watched, lang),
+        Show::Copies => copies(first, watched, lang),
     }
 }
 
@@ -40,8 +42,8 @@ fn say(lang: Lang, en: &'static str, zh: &'static str) -> &'static str {
     }
 }
 
-fn line(seen: &Seen) -> String {
-    let text = summary(&seen.event, &seen.flow, seen.loan());
+fn line(seen: &Seen, lang: Lang) -> String {
+    let text = brief(lang, &seen.event, &seen.flow, seen.loan());
     format!("{:<6} {text}", seen.event.id.to_string())
 }
 

@@ -3,7 +3,10 @@
 use super::Source;
 use crate::engine;
 use crate::error::Error;
-use crate::model::{ConnId, Dir, Event, Flow, Limits, Loan, PacketNo, Sink, Timestamp, Want, Wire};
+use crate::explain::{Explanation, Lang, Story, Talk, explain};
+use crate::model::{
+    ConnId, Dir, Event, EventId, Flow, Limits, Loan, PacketNo, Sink, Timestamp, Want, Wire,
+};
 use crate::source::Capture;
 use std::cell::Cell;
 use std::io::{self, Cursor};
@@ -106,6 +109,37 @@ impl Watched {
         watched.start = seen.first().map(|seen| seen.event.time).unwrap_or_default();
         (watched.seen, watched.segments) = (seen, segments);
         Ok(watched)
+    }
+
+    /// What an event tells with all that came before it: the capture is read again up to there.
+    pub fn told<T>(
+        &self,
+        id: EventId,
+        mut tell: impl FnMut(&Event, &Flow, Loan<'_>, &Talk) -> T,
+    ) -> Option<T> {
+        let mut told = None;
+        let mut story = Story::new(true, |event, flow, loan, talk| {
+            if event.id != id {
+                return Ok(());
+            }
+            told = Some(tell(event, flow, loan, talk));
+            // Once it is there, nothing more has to be read.
+            Err(io::ErrorKind::Interrupted.into())
+        });
+        let limits = Limits::default();
+        let ended = engine::run(&mut self.capture(), limits, &mut story, |_, _| true);
+        drop(story);
+        // It ends with an error where the event was found.
+        let _ = ended;
+        told
+    }
+
+    /// The explanation of an event.
+    #[must_use]
+    pub fn explained(&self, id: EventId, lang: Lang) -> Option<Explanation> {
+        self.told(id, |event, flow, loan, talk| {
+            explain(lang, event, flow, loan, talk)
+        })
     }
 
     /// The capture, to be read again.

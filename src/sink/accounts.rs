@@ -1,8 +1,7 @@
 //! What insights add to the rows of `stats`: bytes by layer, heartbeats, requests, polling.
 
 use super::line::Line;
-use super::summary;
-use super::told::CostRow;
+use super::{Value, Words};
 use crate::field;
 use crate::model::{Cost, Dir, Event, Flow, Loan};
 use std::io::{self, Write};
@@ -39,33 +38,48 @@ pub fn told_json(line: &mut Line, told: &[Event]) {
     });
 }
 
+/// The words for a direction.
+pub fn direction(dir: Dir) -> &'static str {
+    match dir {
+        Dir::C2s => "client → server",
+        Dir::S2c => "server → client",
+    }
+}
+
 /// What belongs to a connection, indented below its row.
-pub fn text(into: &mut impl Write, flow: Flow, cost: &[Cost; 2], told: &[Event]) -> io::Result<()> {
+pub fn text(
+    into: &mut impl Write,
+    words: &dyn Words,
+    flow: Flow,
+    cost: &[Cost; 2],
+    told: &[Event],
+) -> io::Result<()> {
     for dir in Dir::BOTH {
         let cost = dir.of(cost);
         if cost.packets > 0 {
-            writeln!(into, "        {dir}, on the wire: {}", CostRow(cost))?;
+            let (dir, cost) = (words.say(direction(dir), &[]), words.cost(cost));
+            let values: [Value<'_>; 2] = [("dir", &dir), ("cost", &cost)];
+            let text = words.say("        {dir}, on the wire: {cost}", &values);
+            writeln!(into, "{text}")?;
         }
     }
     for event in told {
-        let side = event
-            .dir
-            .map_or(String::new(), |dir| format!("{}: ", dir.sender()));
-        writeln!(
-            into,
-            "        {side}{}",
-            summary(event, &flow, Loan::default())
-        )?;
+        let mut text = words.event(event, &flow, Loan::default());
+        if let Some(dir) = event.dir {
+            let side = words.say(dir.sender(), &[]);
+            text = words.say("{side}: {text}", &[("side", &side), ("text", &text)]);
+        }
+        writeln!(into, "        {text}")?;
     }
     Ok(())
 }
 
 /// What was told of several connections.
-pub fn told_text(into: &mut impl Write, indent: &str, told: &[Event]) -> io::Result<()> {
+pub fn told_text(into: &mut impl Write, words: &dyn Words, told: &[Event]) -> io::Result<()> {
     for event in told {
         let (client, server) = (NOBODY, NOBODY);
-        let text = summary(event, &Flow { client, server }, Loan::default());
-        writeln!(into, "{indent}{text}")?;
+        let text = words.event(event, &Flow { client, server }, Loan::default());
+        writeln!(into, "{text}")?;
     }
     Ok(())
 }
@@ -79,6 +93,7 @@ const NOBODY: crate::model::Endpoint = crate::model::Endpoint {
 /// All connections together, and what belongs to none.
 pub fn totals_text(
     into: &mut impl Write,
+    words: &dyn Words,
     cost: &[Cost; 2],
     stray: u64,
     other: u64,
@@ -86,14 +101,17 @@ pub fn totals_text(
     for dir in Dir::BOTH {
         let cost = dir.of(cost);
         if cost.packets > 0 {
-            writeln!(into, "  {dir}: {}", CostRow(cost))?;
+            let (dir, text) = (words.say(direction(dir), &[]), words.cost(cost));
+            let values: [Value<'_>; 2] = [("dir", &dir), ("text", &text)];
+            writeln!(into, "  {}", words.say("{dir}: {text}", &values))?;
         }
     }
-    if stray > 0 {
-        writeln!(into, "  TCP outside of the connections above: {stray}")?;
-    }
-    if other > 0 {
-        writeln!(into, "  not TCP: {other}")?;
+    let rest = [
+        (stray, "  TCP outside of the connections above: {n}"),
+        (other, "  not TCP: {n}"),
+    ];
+    for (n, text) in rest.into_iter().filter(|(n, _)| *n > 0) {
+        writeln!(into, "{}", words.say(text, &[("n", &n)]))?;
     }
     Ok(())
 }

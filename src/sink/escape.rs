@@ -32,7 +32,7 @@ pub fn is_unsafe(c: char) -> bool {
 }
 
 /// At most `limit` characters of a text, escaped, in quotes; `…` says that there was more.
-pub(super) fn quote(out: &mut String, text: &str, limit: usize) {
+pub(crate) fn quote(out: &mut String, text: &str, limit: usize) {
     // Most texts are of printable ASCII: then a character is a byte, and none has to be written out.
     let head = text.get(..limit.min(text.len())).unwrap_or_default();
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');

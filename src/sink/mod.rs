@@ -12,12 +12,16 @@ mod stats;
 mod summary;
 mod text;
 mod told;
+mod words;
 
+pub(crate) use escape::quote;
 pub use escape::{Escaped, is_unsafe};
 pub use fan::Only;
 pub use filtered::Filtered;
 pub use index::{Ending, Index, Level, Line, Track, preview};
 pub use jsonl::Jsonl;
 pub use stats::{Format, Stats};
-pub use summary::summary;
+pub(crate) use summary::bytes;
+pub use summary::{Cut, Duration, summary};
 pub use text::Text;
+pub use words::{English, Piece, Value, Words, fill, pieces, placeholders};

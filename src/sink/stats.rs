@@ -5,7 +5,7 @@
 
 use super::line::Line;
 use super::summary::Duration;
-use super::{Escaped, accounts};
+use super::{English, Escaped, Words, accounts};
 use crate::model::{
     Close, ConnId, Conns, Cost, Counts, Dir, Event, EventKind, Flow, InsightKind, Kind, Label,
     Loan, Message, MessageRef, Note, Open, Piece, Sink, Tcp, Timestamp, Want, Wire, Ws,
@@ -43,6 +43,8 @@ pub struct Stats<W> {
     told: Vec<Event>,
     /// A row could not be written.
     failed: Option<io::Error>,
+    /// What rows of text are worded with.
+    words: &'static dyn Words,
 }
 
 /// A connection so far.
@@ -186,7 +188,14 @@ impl<W: Write> Stats<W> {
             stray_bytes: 0,
             told: Vec::new(),
             failed: None,
+            words: &English,
         }
+    }
+
+    /// The same in these words.
+    #[must_use]
+    pub fn in_words(self, words: &'static dyn Words) -> Self {
+        Self { words, ..self }
     }
 
     /// Writes the rows of what is still open, and the totals.
@@ -361,55 +370,52 @@ impl<W: Write> Stats<W> {
     }
 
     fn row_text(&mut self, id: ConnId, connection: &Connection) -> io::Result<()> {
+        let words = self.words;
         let [up, down] = connection.bytes;
-        let lasted = Duration(connection.last.since(connection.first)).to_string();
         let id = format!("#{id}");
-        let end = connection.end;
-        write!(
-            self.into,
-            "{id:<5} {}  {lasted}, {up} bytes up, {down} down, {end}",
-            connection.flow
-        )?;
+        let row = words.say(
+            "{id} {flow}  {time}, {up} bytes up, {down} down",
+            &[
+                ("id", &format_args!("{id:<5}")),
+                ("flow", &connection.flow),
+                ("time", &Duration(connection.last.since(connection.first))),
+                ("up", &up),
+                ("down", &down),
+            ],
+        );
+        let end = words.say(
+            match connection.end {
+                "fin" => ", fin",
+                "rst" => ", rst",
+                _ => ", open",
+            },
+            &[],
+        );
+        write!(self.into, "{row}{end}")?;
         match connection.protocol {
-            Some(protocol) => writeln!(self.into, ", {protocol}")?,
+            Some(protocol) => writeln!(self.into, "{}{protocol}", words.say(", ", &[]))?,
             None => writeln!(self.into)?,
         }
+        let (cost, told) = (&connection.cost, &connection.told);
         let Some(session) = &connection.session else {
-            return accounts::text(
-                &mut self.into,
-                connection.flow,
-                &connection.cost,
-                &connection.told,
-            );
+            return accounts::text(&mut self.into, words, connection.flow, cost, told);
         };
-        let uri = session
-            .open
-            .uri
-            .as_deref()
-            .unwrap_or("(request not captured)");
-        writeln!(
-            self.into,
-            "      session {} {}",
-            session.open.session,
-            Escaped(uri)
-        )?;
+        let missing = words.say("(request not captured)", &[]);
+        let uri = session.open.uri.as_deref().unwrap_or(&missing);
+        let head = words.say("      session {n} ", &[("n", &session.open.session)]);
+        writeln!(self.into, "{head}{}", Escaped(uri))?;
         for dir in Dir::BOTH {
-            writeln!(
-                self.into,
-                "        {dir}: {}",
-                Tallied(dir.of(&session.tally))
-            )?;
+            let text = tallied(words, dir.of(&session.tally));
+            writeln!(self.into, "        {}", directed(words, dir, &text))?;
         }
         match &session.close {
-            Some(close) => writeln!(self.into, "        {}", close.why),
-            None => writeln!(self.into, "        still open at the end of the capture"),
+            Some(close) => writeln!(self.into, "        {}", words.said(&close.why)),
+            None => {
+                let open = words.say("        still open at the end of the capture", &[]);
+                writeln!(self.into, "{open}")
+            }
         }?;
-        accounts::text(
-            &mut self.into,
-            connection.flow,
-            &connection.cost,
-            &connection.told,
-        )
+        accounts::text(&mut self.into, words, connection.flow, cost, told)
     }
 
     fn totals_json(&mut self, counts: Counts) -> io::Result<()> {
@@ -459,39 +465,44 @@ impl<W: Write> Stats<W> {
             other_bytes,
             dropped,
         } = counts;
-        writeln!(
-            self.into,
-            "{}, {tcp_packets} of them TCP; {}, {}",
-            Count(packets, "packet"),
-            Count(tcp_conns, "connection"),
-            Count(self.sessions, "WebSocket session")
-        )?;
-        if undecodable > 0 {
-            writeln!(
-                self.into,
-                "{} could not be decoded",
-                Count(undecodable, "packet")
-            )?;
-        }
-        if dropped > 0 {
-            let dropped = Count(dropped, "packet");
-            writeln!(
-                self.into,
-                "{dropped} more came too fast and were dropped: the capture does not have them"
-            )?;
+        let words = self.words;
+        let totals = words.say(
+            "{packets} {packets|packet|packets}, {tcp} of them TCP; {conns} {conns|connection|connections}, {sessions} WebSocket {sessions|session|sessions}",
+            &[
+                ("packets", &packets),
+                ("tcp", &tcp_packets),
+                ("conns", &tcp_conns),
+                ("sessions", &self.sessions),
+            ],
+        );
+        writeln!(self.into, "{totals}")?;
+        let lost = [
+            (undecodable, "{n} {n|packet|packets} could not be decoded"),
+            (
+                dropped,
+                "{n} {n|packet|packets} more came too fast and were dropped: the capture does not have them",
+            ),
+        ];
+        for (n, text) in lost.into_iter().filter(|(n, _)| *n > 0) {
+            writeln!(self.into, "{}", words.say(text, &[("n", &n)]))?;
         }
         for dir in Dir::BOTH {
-            writeln!(self.into, "{dir}: {}", Tallied(dir.of(&self.totals)))?;
+            let text = tallied(words, dir.of(&self.totals));
+            writeln!(self.into, "{}", directed(words, dir, &text))?;
         }
         if !self.format.totals_only {
-            writeln!(self.into, "{wire_bytes} bytes on the wire")?;
-            accounts::totals_text(&mut self.into, &self.cost, self.stray_bytes, other_bytes)?;
-            accounts::told_text(&mut self.into, "", &self.told)?;
+            let wire = words.say("{n} bytes on the wire", &[("n", &wire_bytes)]);
+            writeln!(self.into, "{wire}")?;
+            let (stray, other) = (self.stray_bytes, other_bytes);
+            accounts::totals_text(&mut self.into, words, &self.cost, stray, other)?;
+            accounts::told_text(&mut self.into, words, &self.told)?;
         }
         if self.format.checksum {
             let [c2s, s2c] = &self.totals;
             let sum = c2s.xxh64_sum.wrapping_add(s2c.xxh64_sum);
-            writeln!(self.into, "XXH64 sum of the payloads: {sum:016x}")?;
+            let sum = format!("{sum:016x}");
+            let text = words.say("XXH64 sum of the payloads: {sum}", &[("sum", &sum)]);
+            writeln!(self.into, "{text}")?;
         }
         Ok(())
     }
@@ -597,39 +608,35 @@ fn nanos(nanos: i64) -> u64 {
     u64::try_from(nanos).unwrap_or(0)
 }
 
-/// So many of a thing.
-struct Count(u64, &'static str);
-
-impl std::fmt::Display for Count {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self(count, thing) = self;
-        write!(f, "{count} {thing}{}", if *count == 1 { "" } else { "s" })
-    }
+/// What is said of a direction.
+fn directed(words: &dyn Words, dir: Dir, text: &str) -> String {
+    let dir = words.say(accounts::direction(dir), &[]);
+    words.say("{dir}: {text}", &[("dir", &dir), ("text", &text)])
 }
 
 /// What one direction carried, in words: only what there was.
-struct Tallied<'a>(&'a Tally);
-
-impl std::fmt::Display for Tallied<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tally = self.0;
-        let messages = Count(tally.messages, "message");
-        write!(f, "{messages}, {}", Count(tally.payload_bytes, "byte"))?;
-        if tally.wire_payload_bytes != tally.payload_bytes {
-            write!(f, " ({} on the wire)", tally.wire_payload_bytes)?;
-        }
-        let counts = [
-            ("text", tally.text),
-            ("binary", tally.binary),
-            ("fragmented", tally.fragmented),
-            ("compressed", tally.compressed),
-            ("ping", tally.ping),
-            ("pong", tally.pong),
-            ("close", tally.close),
-        ];
-        counts
-            .iter()
-            .filter(|(_, n)| *n > 0)
-            .try_for_each(|(name, n)| write!(f, ", {n} {name}"))
+fn tallied(words: &dyn Words, tally: &Tally) -> String {
+    let mut text = words.say(
+        "{messages} {messages|message|messages}, {bytes} {bytes|byte|bytes}",
+        &[
+            ("messages", &tally.messages),
+            ("bytes", &tally.payload_bytes),
+        ],
+    );
+    if tally.wire_payload_bytes != tally.payload_bytes {
+        text += &words.say(" ({n} on the wire)", &[("n", &tally.wire_payload_bytes)]);
     }
+    let counts = [
+        (", {n} text", tally.text),
+        (", {n} binary", tally.binary),
+        (", {n} fragmented", tally.fragmented),
+        (", {n} compressed", tally.compressed),
+        (", {n} ping", tally.ping),
+        (", {n} pong", tally.pong),
+        (", {n} close", tally.close),
+    ];
+    for (english, n) in counts.into_iter().filter(|(_, n)| *n > 0) {
+        text += &words.say(english, &[("n", &n)]);
+    }
+    text
 }

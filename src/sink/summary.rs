@@ -455,7 +455,7 @@ fn payload(out: &mut String, message: &Message, loan: Loan<'_>) -> Written {
 }
 
 /// The first bytes, unknown ones as `??`, and as text where they are printable ASCII.
-pub(super) fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
+pub(crate) fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
     const SHOWN: usize = 16;
     let shown = loan.bytes.get(..SHOWN).unwrap_or(loan.bytes);
     for (at, byte) in shown.iter().enumerate() {
@@ -531,7 +531,8 @@ fn finding(out: &mut String, finding: &Finding) -> Written {
 }
 
 /// Text from the wire, escaped and not too long.
-pub(super) struct Cut<'a>(pub &'a str);
+#[derive(Clone, Copy, Debug)]
+pub struct Cut<'a>(pub &'a str);
 
 impl std::fmt::Display for Cut<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -550,7 +551,8 @@ impl std::fmt::Display for Cut<'_> {
 }
 
 /// Nanoseconds, in the unit that reads best.
-pub(super) struct Duration(pub i64);
+#[derive(Clone, Copy, Debug)]
+pub struct Duration(pub i64);
 
 impl std::fmt::Display for Duration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,6 +1,6 @@
 //! The timeline as text: one line an event.
 
-use super::summary;
+use super::{English, Words};
 use crate::model::{
     Dir, Event, EventKind, Flow, Loan, Severity, Sink, Tcp, Timestamp, Verdict, Want, Ws,
 };
@@ -13,6 +13,7 @@ pub struct Text<W> {
     into: W,
     colour: bool,
     start: Option<Timestamp>,
+    words: &'static dyn Words,
 }
 
 impl<W: Write> Text<W> {
@@ -22,7 +23,14 @@ impl<W: Write> Text<W> {
             into,
             colour,
             start: None,
+            words: &English,
         }
+    }
+
+    /// The same in these words.
+    #[must_use]
+    pub fn in_words(self, words: &'static dyn Words) -> Self {
+        Self { words, ..self }
     }
 }
 
@@ -56,7 +64,7 @@ impl<W: Write> Sink for Text<W> {
         };
         let id = event.id.to_string();
         let conn = format!("#{}", event.conn);
-        let summary = summary(event, flow, loan);
+        let summary = self.words.event(event, flow, loan);
         writeln!(
             self.into,
             "{id:>8} {seconds:>11.6} {conn:<4} {arrow} {on}{summary}{off}"

@@ -7,6 +7,8 @@
 
 mod app;
 mod canvas;
+#[cfg(test)]
+mod chinese;
 mod compare;
 mod export;
 #[cfg(test)]

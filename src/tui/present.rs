@@ -1,6 +1,7 @@
 //! Presenter mode: a lesson step by step, one key each.
 
 mod page;
+mod told;
 
 use super::msg::Msg;
 use super::{Screen, Theme, jobs};
@@ -10,6 +11,7 @@ use page::{Head, page};
 pub use page::{join, wrap};
 use ratatui::text::Text;
 use std::sync::mpsc;
+use told::Told;
 use wscope::explain::Lang;
 use wscope::lesson::{Lesson, Open};
 
@@ -20,6 +22,7 @@ pub fn run(lesson: &'static Lesson, open: &Open, lang: Lang, theme: Theme) -> Re
     let mut screen = Screen::open().context("cannot use this terminal")?;
     jobs::listen(queue);
     let mut at = 0;
+    let mut told: Option<Told> = None;
     loop {
         let head = Head {
             lesson,
@@ -28,7 +31,10 @@ pub fn run(lesson: &'static Lesson, open: &Open, lang: Lang, theme: Theme) -> Re
         };
         screen.terminal.draw(|frame| {
             let area = frame.area();
-            if let Some(slide) = open.slide(at, lang) {
+            if let Some(told) = &told {
+                let page = told.page((area.width, area.height), lang, theme);
+                frame.render_widget(Text::from(page), area);
+            } else if let Some(slide) = open.slide(at, lang) {
                 let page = page(&slide, head, (area.width, area.height), lang, theme);
                 frame.render_widget(Text::from(page.lines), area);
             }
@@ -38,6 +44,12 @@ pub fn run(lesson: &'static Lesson, open: &Open, lang: Lang, theme: Theme) -> Re
                 let control = key.modifiers.contains(KeyModifiers::CONTROL);
                 match (key.code, control) {
                     (KeyCode::Char('z'), true) => screen.suspend()?,
+                    (KeyCode::Char('c'), true) => return Ok(()),
+                    (code, _) if told.is_some() => {
+                        let size = screen.terminal.size()?;
+                        told = told.and_then(|told| told.after(code, (size.width, size.height)));
+                    }
+                    (KeyCode::Char('e'), false) => told = Told::new(open.explained(at, lang)),
                     (code, control) => match turn(code, control, at, open.len()) {
                         Some(next) => at = next,
                         None => return Ok(()),

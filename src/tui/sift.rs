@@ -3,6 +3,7 @@
 use memchr::memmem;
 use regex::bytes::{Regex, RegexBuilder};
 use std::collections::HashMap;
+use wscope::explain::{Lang, brief};
 use wscope::field::{Filter, View};
 use wscope::model::{ConnId, EventId, EventKind, Flow, Http, Loan, Ws};
 use wscope::sink::{Index, Line, summary};
@@ -63,6 +64,13 @@ impl Pattern {
         match self {
             Self::Regex(_) => 0,
             Self::Bytes(needle) => needle.len() as u64,
+        }
+    }
+
+    fn is_ascii(&self) -> bool {
+        match self {
+            Self::Regex(regex) => regex.as_str().is_ascii(),
+            Self::Bytes(_) => true,
         }
     }
 
@@ -136,7 +144,12 @@ fn found(pattern: &Pattern, view: &View<'_>) -> bool {
                     .iter()
                     .any(|header| pattern.is_in(&[&header.name[..], b": ", &header.value].concat()))
         }
-        _ => pattern.is_in(summary(event, flow, Loan::default()).as_bytes()),
+        _ => {
+            // What the screen says in Chinese is looked for in Chinese.
+            let chinese = || brief(Lang::Zh, event, flow, Loan::default());
+            pattern.is_in(summary(event, flow, Loan::default()).as_bytes())
+                || !pattern.is_ascii() && pattern.is_in(chinese().as_bytes())
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use wscope::explain::{Lang, texts::tr};
 use wscope::model::{
     ConnId, Event, EventId, EventKind, Finding, Flow, Insight, InsightKind, Loan, SessionId,
     Severity, Sink, Verdict, Want, Ws,
@@ -66,16 +67,17 @@ impl Docket {
 }
 
 /// What a session is called.
-pub fn name((conn, session): &(ConnId, Option<SessionId>), case: &Case) -> String {
-    let mut name = match session {
-        Some(session) => format!("session {session}"),
-        None => format!("connection {conn}, no session"),
+pub fn name(key: &(ConnId, Option<SessionId>), case: &Case, lang: Lang) -> String {
+    let mut name = match key {
+        (_, Some(session)) => tr(lang, "session {session}", &[("session", session)]),
+        (conn, None) => tr(lang, "connection {conn}, no session", &[("conn", conn)]),
     };
     if let Some(flow) = &case.flow {
-        name += &format!(", {flow}");
+        name += &tr(lang, ", {flow}", &[("flow", flow)]);
     }
     if let Some(uri) = &case.uri {
-        name += &format!(", {uri}");
+        name += &tr(lang, ", ", &[]);
+        name += uri;
     }
     name
 }

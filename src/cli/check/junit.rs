@@ -14,7 +14,7 @@ pub fn write(out: &mut impl Write, docket: &Docket) -> io::Result<()> {
         sum(failures)
     )?;
     for (key, case) in &docket.cases {
-        let name = Xml(&name(key, case)).to_string();
+        let name = Xml(&name(key, case, wscope::explain::Lang::En)).to_string();
         writeln!(
             out,
             r#"  <testsuite name="{name}" tests="{}" failures="{}" errors="0" skipped="{}" time="0">"#,

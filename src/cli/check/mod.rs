@@ -29,7 +29,14 @@ pub fn run(args: &Check, common: Common, found: &mut bool) -> Done {
                 Format::Sarif => {
                     sarif::write(&mut out, &docket, &args.captures.files, &run.starts)?
                 }
-                _ => text::write(&mut out, &docket, args.verbose, common.colour())?,
+                _ => {
+                    let style = text::Style {
+                        all: args.verbose,
+                        colour: common.colour(),
+                        lang: common.lang(),
+                    };
+                    text::write(&mut out, &docket, style)?;
+                }
             }
             run.errors
         }

@@ -51,7 +51,7 @@ pub fn write(
     let all = docket.cases.iter().flat_map(|(key, case)| {
         case.findings
             .iter()
-            .map(move |found| (name(key, case), found))
+            .map(move |found| (name(key, case, wscope::explain::Lang::En), found))
     });
     for (nth, (session, found)) in all.enumerate() {
         out.write_all(comma(nth).as_bytes())?;

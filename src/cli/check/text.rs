@@ -3,44 +3,62 @@
 use super::docket::{Case, Docket, Found, name};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use wscope::explain::texts::{Value, tr, word};
+use wscope::explain::{Lang, of_rule, pad, said};
 use wscope::model::{Dir, Severity};
 use wscope::sink::Escaped;
 
-pub fn write(out: &mut impl Write, docket: &Docket, all: bool, colour: bool) -> io::Result<()> {
+/// What is shown, and how.
+#[derive(Clone, Copy)]
+pub struct Style {
+    /// Also notes, usual causes, ends, and what could not be decided.
+    pub all: bool,
+    pub colour: bool,
+    pub lang: Lang,
+}
+
+impl Style {
+    fn say(self, english: &str, values: &[Value<'_>]) -> String {
+        tr(self.lang, english, values)
+    }
+
+    fn side(self, dir: Dir) -> String {
+        self.say(dir.sender(), &[])
+    }
+}
+
+pub fn write(out: &mut impl Write, docket: &Docket, style: Style) -> io::Result<()> {
+    let all = style.all;
     for (key, case) in docket.worst_first() {
         let serious = case.count(Severity::Error) + case.count(Severity::Warning);
         if serious > 0 || all && (key.1.is_some() || !case.findings.is_empty()) {
-            writeln!(out, "{}", Escaped(&name(key, case)))?;
-            self::case(out, case, key.1.is_some(), all, colour)?;
+            writeln!(out, "{}", Escaped(&name(key, case, style.lang)))?;
+            self::case(out, case, key.1.is_some(), style)?;
             writeln!(out)?;
         }
     }
-    totals(out, docket, all)
+    totals(out, docket, style)
 }
 
-fn case(
-    out: &mut impl Write,
-    case: &Case,
-    opened: bool,
-    all: bool,
-    colour: bool,
-) -> io::Result<()> {
+fn case(out: &mut impl Write, case: &Case, opened: bool, style: Style) -> io::Result<()> {
+    let all = style.all;
     let mut fails: Vec<_> = case.fails().collect();
     fails.sort_by_key(|found| std::cmp::Reverse(found.finding.severity));
     let shown = |found: &&&Found| all || found.finding.severity > Severity::Note;
     for found in fails.iter().filter(shown) {
-        line(out, found, all, colour)?;
+        line(out, found, style)?;
     }
     if !all {
         return Ok(());
     }
     match &case.end {
-        Some(end) => writeln!(out, "  the end: {}", Escaped(end))?,
+        Some(end) => {
+            let end = said(style.lang, end);
+            writeln!(out, "{}", style.say("  the end: {end}", &[("end", &end)]))?;
+        }
         None if opened => {
-            writeln!(
-                out,
-                "  the end: none, the session is still open at the end of the capture"
-            )?;
+            let none = "  the end: none, the session is still open at the end of the capture";
+            writeln!(out, "{}", style.say(none, &[]))?;
         }
         None => {}
     }
@@ -51,42 +69,46 @@ fn case(
         rules.push(finding.rule);
     }
     for ((side, why), rules) in open {
-        let (count, side) = (rules.len(), side.sender());
-        writeln!(
-            out,
-            "  undecidable, {side}: {why}: {count} rules: {}",
-            rules.join(" ")
-        )?;
+        let (side, why) = (style.side(side), said(style.lang, why));
+        let text = style.say(
+            "  undecidable, {side}: {why}: {n} rules: ",
+            &[("side", &side), ("why", &why), ("n", &rules.len())],
+        );
+        writeln!(out, "{text}{}", rules.join(" "))?;
     }
     Ok(())
 }
 
-fn line(out: &mut impl Write, found: &Found, all: bool, colour: bool) -> io::Result<()> {
+fn line(out: &mut impl Write, found: &Found, style: Style) -> io::Result<()> {
     let finding = &found.finding;
-    let word = finding.severity.word();
-    let (on, off) = match (colour, finding.severity) {
+    let word = pad(&word(style.lang, "severity", finding.severity.word()), 7);
+    let (on, off) = match (style.colour, finding.severity) {
         (false, _) | (_, Severity::Note) => ("", ""),
         (_, Severity::Error) => ("\x1b[1;31m", "\x1b[0m"),
         (_, Severity::Warning) => ("\x1b[33m", "\x1b[0m"),
     };
-    let event = found
-        .about
-        .map_or(String::new(), |id| format!(" in event {id}"));
-    writeln!(
-        out,
-        "  {on}{word:<7}{off} {} the {}{event}: {} [{}]",
-        finding.rule,
-        finding.side.sender(),
-        Escaped(&finding.text),
-        finding.section
-    )?;
-    if all {
-        writeln!(out, "          usual cause: {}", finding.cause)?;
+    let event = found.about.map_or(String::new(), |id| {
+        style.say(" in event {id}", &[("id", &id)])
+    });
+    let (side, section) = (style.side(finding.side), style.say(finding.section, &[]));
+    let head = style.say(
+        " {rule} the {side}{event}: ",
+        &[("rule", &finding.rule), ("side", &side), ("event", &event)],
+    );
+    let text = said(style.lang, &finding.text);
+    let (open, close) = (style.say(" [", &[]), style.say("]", &[]));
+    let text = Escaped(&text);
+    writeln!(out, "  {on}{word}{off}{head}{text}{open}{section}{close}")?;
+    if style.all {
+        let rule = wscope::rules::find(finding.rule);
+        let cause = rule.map_or(finding.cause, |rule| of_rule(style.lang, rule).cause);
+        let text = style.say("          usual cause: {cause}", &[("cause", &cause)]);
+        writeln!(out, "{text}")?;
     }
     Ok(())
 }
 
-fn totals(out: &mut impl Write, docket: &Docket, all: bool) -> io::Result<()> {
+fn totals(out: &mut impl Write, docket: &Docket, style: Style) -> io::Result<()> {
     let count =
         |severity| -> usize { docket.cases.values().map(|case| case.count(severity)).sum() };
     let sessions = docket
@@ -95,24 +117,21 @@ fn totals(out: &mut impl Write, docket: &Docket, all: bool) -> io::Result<()> {
         .filter(|(_, session)| session.is_some())
         .count();
     let open: usize = docket.cases.values().map(|case| case.open().count()).sum();
-    write!(
-        out,
-        "{}: {}, {}, {}",
-        plural(sessions, "session"),
-        plural(count(Severity::Error), "error"),
-        plural(count(Severity::Warning), "warning"),
-        plural(count(Severity::Note), "note")
-    )?;
+    let mut text = style.say(
+        "{n} {n|session|sessions}: {errors} {errors|error|errors}, {warnings} {warnings|warning|warnings}, {notes} {notes|note|notes}",
+        &[
+            ("n", &sessions),
+            ("errors", &count(Severity::Error)),
+            ("warnings", &count(Severity::Warning)),
+            ("notes", &count(Severity::Note)),
+        ],
+    );
     if open > 0 {
-        write!(out, ", {open} not decidable")?;
+        text += &style.say(", {n} not decidable", &[("n", &open)]);
     }
     let more = open + count(Severity::Note) > 0;
-    writeln!(out, "{}", if more && !all { " (-v shows all)" } else { "" })
-}
-
-fn plural(count: usize, word: &str) -> String {
-    match count {
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
+    if more && !style.all {
+        text += &style.say(" (-v shows all)", &[]);
     }
+    writeln!(out, "{text}")
 }

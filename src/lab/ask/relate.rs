@@ -22,7 +22,7 @@ fn acknowledged(facts: &Facts, into: &mut Vec<Question>) {
         let number = nth.entry(message.session).or_insert(0u32);
         *number += 1;
         let conn = seen.event.conn;
-        if !facts.is_whole(conn) {
+        if !facts.is_sound(conn) {
             continue;
         }
         let told = facts.of(conn).find_map(|it| match &it.event.kind {
@@ -181,7 +181,7 @@ fn pongs(facts: &Facts, into: &mut Vec<Question>) {
     };
     let (pings, pongs) = (of(Kind::Ping), of(Kind::Pong));
     for ping in &pings {
-        if !facts.is_whole(ping.event.conn) || !ping.is_sure() {
+        if !facts.is_sound(ping.event.conn) || !ping.is_sure() {
             continue;
         }
         let same = |it: &&&Seen| it.event.conn == ping.event.conn && it.payload == ping.payload;
@@ -290,7 +290,7 @@ fn numbers(facts: &Facts, into: &mut Vec<Question>) {
             continue;
         };
         let conn = seen.event.conn;
-        if ack.bytes == 0 || seen.event.span.start == 0 || !facts.is_whole(conn) {
+        if ack.bytes == 0 || seen.event.span.start == 0 || !facts.is_sound(conn) {
             continue;
         }
         let fins = facts.of(conn).filter(|it| {

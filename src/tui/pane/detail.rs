@@ -14,7 +14,7 @@ use std::rc::Rc;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::decode::anatomy;
 use wscope::explain::texts::Value as Shown;
-use wscope::explain::{Lang, Traced};
+use wscope::explain::{Lang, Traced, of_rule, said};
 use wscope::field::{self, Value};
 use wscope::model::{Dir, Event, EventId, EventKind, Flow, Loan, PacketNo, Timestamp, Trust};
 use wscope::sink::{Escaped, Track};
@@ -260,7 +260,15 @@ fn make(app: &App, event: &Event) -> Vec<Node> {
                 ("of_packet", Value::Number(packet)) => PacketNo::new(packet).map(first_of),
                 _ => None,
             };
-            nodes.extend(show(name, value).into_iter().map(|node| node.to(link)));
+            let cause = match (&event.kind, name) {
+                (EventKind::Finding(finding), "cause") => {
+                    let rule = wscope::rules::find(finding.rule);
+                    rule.map(|rule| of_rule(app.lang, rule).cause)
+                }
+                _ => None,
+            };
+            let shown = show(app, name, cause.map_or(value, Value::Text));
+            nodes.extend(shown.into_iter().map(|node| node.to(link)));
         }
     });
     if let Some(replay) = replay {
@@ -461,9 +469,14 @@ fn common(app: &App, event: &Event) -> Vec<Node> {
     nodes
 }
 
+/// Fields that hold a sentence of the engine.
+const SENTENCES: [&str; 3] = ["text", "why", "websocket_likely"];
+
 /// A field as names and values.
-fn show(name: &str, value: Value<'_>) -> Vec<Node> {
+fn show(app: &App, name: &str, value: Value<'_>) -> Vec<Node> {
     let plain = match value {
+        // What wscope itself says, and not a peer.
+        Value::Text(text) if SENTENCES.contains(&name) => escape(&said(app.lang, text)),
         Value::Text(text) => escape(text),
         Value::Number(number) => number.to_string(),
         Value::Signed(number) => number.to_string(),

@@ -4,6 +4,7 @@ use crate::tui::app::App;
 use crate::tui::canvas::{heading, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use wscope::explain::{of_rule, pad, said, texts::word};
 use wscope::model::{Event, EventKind, Finding, Severity, Verdict};
 use wscope::sink::{Escaped, Index};
 
@@ -100,12 +101,12 @@ pub fn render(app: &App, state: &State, area: Rect, buf: &mut Buffer) {
         };
         let style = app.theme.severity(finding.severity);
         let line = format!(
-            "{:<7} #{:<4} {:<6} {:<28} {}",
-            finding.severity.word(),
+            "{} #{:<4} {} {:<28} {}",
+            pad(&word(app.lang, "severity", finding.severity.word()), 7),
             event.conn.to_string(),
-            finding.side.sender(),
+            pad(&app.tr(finding.side.sender(), &[]), 6),
             finding.rule,
-            Escaped(&finding.text),
+            Escaped(&said(app.lang, &finding.text)),
         );
         put(buf, (inside.x + 2, y), inside.right(), &line, style);
         if at == state.at {
@@ -135,12 +136,15 @@ pub fn render(app: &App, state: &State, area: Rect, buf: &mut Buffer) {
     let text = heading(
         buf,
         below,
-        &format!("{}, {}", finding.rule, finding.section),
+        &format!("{}, {}", finding.rule, app.tr(finding.section, &[])),
         "",
         app.theme,
         false,
     );
-    let lines = [&finding.text, "usual cause:", finding.cause].join("\n");
+    let said = said(app.lang, &finding.text);
+    let rule = wscope::rules::find(finding.rule);
+    let cause = rule.map_or(finding.cause, |rule| of_rule(app.lang, rule).cause);
+    let lines = [&said, &app.tr("usual cause:", &[]), cause].join("\n");
     let wrapped = lines.lines().flat_map(|line| {
         wrap(
             &Escaped(line).to_string(),

@@ -106,8 +106,8 @@ fn title(head: Head, lang: Lang) -> String {
 
 fn keys(lang: Lang) -> &'static str {
     match lang {
-        Lang::En => "Space next   Backspace back   1-9 step   Home End   q quit",
-        Lang::Zh => "空格 下一步   退格 上一步   1-9 跳到   Home End 首尾   q 退出",
+        Lang::En => "Space next   Backspace back   1-9 step   e explain   Home End   q quit",
+        Lang::Zh => "空格 下一步   退格 上一步   1-9 跳到   e 讲解   Home End 首尾   q 退出",
     }
 }
 
@@ -315,7 +315,7 @@ fn fit(text: &str, width: usize, more: &str) -> String {
     cut + more
 }
 
-fn bar(text: &str, width: usize, theme: Theme) -> Line<'static> {
+pub fn bar(text: &str, width: usize, theme: Theme) -> Line<'static> {
     let text = fit(&format!(" {text}"), width, "~");
     let rest = width.saturating_sub(text.width());
     Line::styled(

@@ -16,9 +16,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr as _;
-use wscope::explain::{Lang, texts, title};
+use wscope::explain::{Lang, brief, texts};
 use wscope::model::{Dir, Event, EventKind, Flow, Kind, Loan, Message, Tcp, Timestamp, Ws};
-use wscope::sink::{Escaped, Level, Line, Track, summary};
+use wscope::sink::{Escaped, Level, Line, Track};
 
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
@@ -341,11 +341,11 @@ impl Stroke {
 pub fn label(lang: Lang, event: &Event, flow: &Flow, preview: &str) -> String {
     match &event.kind {
         EventKind::Ws(Ws::Message(message)) => message_label(lang, message, preview),
-        _ if lang != Lang::En => title(lang, event, flow),
         // The ends stand above the ladder.
-        _ => summary(event, flow, Loan::default())
+        _ => brief(lang, event, flow, Loan::default())
             .replace(&format!(" {flow}"), "")
-            .replace(&format!(", {flow}"), ""),
+            .replace(&format!(", {flow}"), "")
+            .replace(&format!("，{flow}"), ""),
     }
 }
 
