@@ -62,6 +62,9 @@ pub fn visit(event: &Event, loan: Loan<'_>, mut f: impl FnMut(&'static str, Valu
         EventKind::Anomaly(anomaly) => {
             f("what", Value::Text(anomaly.what.word()));
             f("text", Value::Text(&anomaly.text));
+            if let Some(packets) = anomaly.packets {
+                f("packets", Value::Number(packets.get()));
+            }
             f("offset", Value::Number(event.span.start));
             f("length", Value::Number(event.span.len));
         }

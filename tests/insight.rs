@@ -335,6 +335,7 @@ fn what_the_capture_may_have_lost_is_not_called_unanswered() {
     let lost = Anomaly {
         what: What::Boundary,
         text: "lost".into(),
+        packets: None,
     };
     talk.say(S, EventKind::Anomaly(lost), b"");
     talk.cut();

@@ -134,3 +134,114 @@ fn connections_are_found_among_many() {
         assert_eq!(found.payload.len() as u64, message.length, "{}", event.id);
     }
 }
+
+/// The packets of several captures in turn, as if they had come at once: `(link, length, data)`.
+#[cfg(unix)]
+fn interleaved(names: &[&str]) -> Vec<(wscope::model::Link, u32, Vec<u8>)> {
+    let mut captures: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let path =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("captures/{name}.pcapng"));
+            Capture::open([path]).unwrap()
+        })
+        .collect();
+    let mut all = Vec::new();
+    loop {
+        let before = all.len();
+        for capture in &mut captures {
+            if let Some(packet) = capture.next().unwrap() {
+                all.push((packet.link, packet.orig_len, packet.data.to_vec()));
+            }
+        }
+        if all.len() == before {
+            return all;
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_left_in_a_spool_is_derived_as_the_whole_was() {
+    use std::thread;
+    use wscope::model::{Packet, PacketNo, Timestamp};
+    use wscope::source::Spool;
+    let packets = interleaved(&[
+        "lossy-deflate",
+        "twelve",
+        "plain",
+        "fragments",
+        "lossy",
+        "nginx",
+        "haproxy",
+        "java",
+        "port-reuse",
+        "zero-window",
+        "tls13",
+    ]);
+    let (mut spool, reader, history) = Spool::new(&std::env::temp_dir(), 1).unwrap();
+    let trail = Trail::of_spool(&history);
+    let reading = thread::spawn({
+        let trail = trail.clone();
+        move || {
+            let mut capture = Capture::from_spool("spool", reader);
+            let mut keep = Keep(Vec::new());
+            let watch = |_, _| true;
+            run_along(
+                &mut capture,
+                Limits::default(),
+                &mut keep,
+                Some(&trail),
+                watch,
+            )
+            .unwrap();
+            keep.0
+        }
+    });
+    for (at, (link, orig_len, data)) in packets.iter().enumerate() {
+        let packet = Packet {
+            no: PacketNo::FIRST,
+            time: Timestamp(at as i64 * 1_000_000),
+            link: *link,
+            orig_len: *orig_len,
+            data,
+        };
+        assert!(spool.packet(&packet).unwrap(), "the reader is waited for");
+        if at % 20 == 0 {
+            spool.commit().unwrap();
+            while history.unread() > 0 || !history.is_idle() {
+                thread::yield_now();
+            }
+        }
+    }
+    drop(spool);
+    let all = reading.join().unwrap();
+    let mut rest = Keep(Vec::new());
+    let from = trail.rest(&Config::default(), &mut rest, |_| true).unwrap();
+    let from = from.unwrap();
+    assert!(from > PacketNo::FIRST && from == history.oldest());
+    let facts = |events: &[(Event, Flow)]| -> Vec<_> {
+        let facts = events.iter().filter(|(event, _)| {
+            let added = matches!(event.kind, EventKind::Finding(_) | EventKind::Insight(_));
+            !added && event.id.at >= from && !event.id.at.is_end()
+        });
+        facts
+            .map(|(it, flow)| {
+                (
+                    it.conn,
+                    it.id.at,
+                    it.kind.word(),
+                    it.dir,
+                    it.span,
+                    it.time,
+                    *flow,
+                )
+            })
+            .collect()
+    };
+    let (all, rest) = (facts(&all), facts(&rest.0));
+    let first = all.iter().zip(&rest).find(|(one, other)| one != other);
+    assert_eq!(first, None);
+    assert_eq!(all.len(), rest.len());
+    assert!(rest.len() > 1000, "{}", rest.len());
+}

@@ -264,6 +264,13 @@ impl Captures {
         return false;
     }
 
+    /// They are captured now, and the first packets are no longer in the spool.
+    #[cfg(unix)]
+    pub fn has_forgotten(&self) -> bool {
+        let oldest = self.spool.as_ref().map(wscope::source::History::oldest);
+        oldest.is_some_and(|oldest| oldest > wscope::model::PacketNo::FIRST)
+    }
+
     /// Opens them.
     pub fn open(&self) -> anyhow::Result<Capture> {
         #[cfg(unix)]

@@ -80,5 +80,13 @@ pub fn live(
         |_, _| true,
         |packet, _| notes.packet(packet),
     )?;
+    let dropped = run.counts.dropped;
+    if dropped > 0 {
+        // Also where no connection was open to which it could have been said.
+        let noun = if dropped == 1 { "packet" } else { "packets" };
+        super::say(&format!(
+            "{dropped} {noun} came faster than they could be taken, and were dropped"
+        ));
+    }
     Ok(run.errors)
 }

@@ -24,6 +24,7 @@ use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
 use std::collections::VecDeque;
 use std::io;
+use std::num::NonZeroU64;
 
 /// Rebuilds everything from packets, one at a time.
 pub struct Engine {
@@ -61,6 +62,8 @@ struct Entry {
     since_stop: u64,
     /// The last stretch of the file that has a packet of it, for a trail.
     stride: Option<u32>,
+    /// The part of a spool in which it was last kept, or began.
+    part: PacketNo,
     /// It was told of dropped packets, and none of its own came since.
     doubted: bool,
 }
@@ -212,6 +215,7 @@ impl Engine {
             let kind = EventKind::Anomaly(Anomaly {
                 what,
                 text: text.into(),
+                packets: NonZeroU64::new(packets),
             });
             let mut cx = work.cx(&entry.tcp);
             cx.emit(Place::default(), kind, Loan::default());
@@ -342,6 +346,10 @@ impl Work<'_> {
                     host,
                     since_stop: 0,
                     stride: None,
+                    part: self
+                        .notes
+                        .as_ref()
+                        .map_or(PacketNo::FIRST, |notes| notes.part(self.packet)),
                     doubted: false,
                 },
             );
@@ -353,6 +361,9 @@ impl Work<'_> {
         let Some(entry) = place.and_then(|place| table.at(place)) else {
             return new;
         };
+        if let Some(notes) = &mut self.notes {
+            notes.about(entry, self.packet);
+        }
         if !entry.tcp.oriented() && !segment.is_empty() {
             entry.tcp.orient(segment.src, asks(segment.payload));
         }
@@ -405,6 +416,7 @@ impl Work<'_> {
         let limit = Anomaly {
             what: What::Limit,
             text: text.into(),
+            packets: None,
         };
         self.finish(&mut entry, Some(limit));
     }

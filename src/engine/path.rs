@@ -86,6 +86,17 @@ impl Walk {
         })
     }
 
+    /// From this packet on, through everything.
+    pub fn through(marks: &Marks, from: PacketNo) -> Result<Self, Error> {
+        Ok(Self {
+            capture: marks.seek(from)?,
+            marks: marks.clone(),
+            strides: Vec::new(),
+            until: PacketNo::END,
+            next: from,
+        })
+    }
+
     /// The next packet; none after the last stride, and at the end of the capture.
     pub fn next(&mut self) -> Result<Option<Packet<'_>>, Error> {
         if self.next >= self.until {

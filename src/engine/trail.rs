@@ -6,9 +6,14 @@
 //! conn 1            ╟───────────────                    starts: its first packet
 //! ```
 //! To show an event, one connection goes on from its last stop before the event; every other packet is passed over.
+//!
+//! A spool forgets its beginning, part by part. So there each connection leaves a stop before its first
+//! packet in each part: whatever is still there can be derived again, and all of it from a part's beginning on.
 
 use super::path::{self, Path, Walk};
 use super::replay::{Captured, Carried, Find, Replay};
+#[cfg(unix)]
+use super::run::dropped;
 use super::{Engine, Entry};
 use crate::error::Error;
 use crate::model::{
@@ -16,7 +21,9 @@ use crate::model::{
 };
 use crate::source::{Capture, Marks};
 use crate::tcp::Key;
-use std::collections::HashMap;
+#[cfg(unix)]
+use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Packets between two marks, and between two questions whether to go on.
@@ -25,6 +32,9 @@ pub(super) const STRIDE: u64 = 1024;
 /// Payload bytes of a connection between two of its stops.
 const LEG: u64 = 16 << 20;
 
+/// Bytes that the stops along a spool may take together, about.
+const STOPS: usize = 64 << 20;
+
 /// Marks, starts and stops of a run; shared between who reads and who asks.
 #[derive(Clone, Default)]
 pub struct Trail(Arc<Mutex<Inner>>);
@@ -32,20 +42,28 @@ pub struct Trail(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     marks: Option<Marks>,
-    starts: Vec<PacketNo>,
-    /// Where each connection's packets are, and the stride up to which that is known.
+    starts: VecDeque<PacketNo>,
+    /// Starts before these that were forgotten.
+    gone: usize,
+    /// Where each connection's packets are, and the stride up to which that is known; not along a spool.
     paths: Vec<Path>,
     known: u32,
     /// In the order of their packets.
-    stops: Vec<Arc<Stop>>,
+    stops: VecDeque<Arc<Stop>>,
+    /// Bytes that the stops along a spool take.
+    weight: usize,
+    /// The last part of a spool that lost stops for lack of room.
+    torn: Option<PacketNo>,
     leg: u64,
 }
 
 /// A connection as it was before a packet.
 pub(super) struct Stop {
     conn: ConnId,
-    key: Key,
     next: PacketNo,
+    /// The part of the spool, and the bytes that this takes; only along a spool.
+    part: PacketNo,
+    weight: usize,
     entry: Entry,
 }
 
@@ -56,17 +74,54 @@ pub(super) struct Notes {
     steps: Vec<(ConnId, u32)>,
     stops: Vec<Arc<Stop>>,
     leg: u64,
+    /// What forgets its beginning.
+    marks: Option<Marks>,
 }
 
 impl Notes {
     /// Nothing yet, on the way along a trail.
     pub fn new(trail: &Trail) -> Self {
+        let inner = trail.lock();
         Self {
             starts: Vec::new(),
             steps: Vec::new(),
             stops: Vec::new(),
-            leg: trail.lock().leg,
+            leg: inner.leg,
+            marks: inner.marks.clone().filter(|marks| marks.oldest().is_some()),
         }
+    }
+
+    /// The part of the spool that this packet lies in.
+    pub fn part(&self, packet: PacketNo) -> PacketNo {
+        let marks = self.marks.as_ref();
+        marks.map_or(PacketNo::FIRST, |marks| marks.part(packet))
+    }
+
+    /// A connection is about to get this packet: in another part of the spool, it is kept as it is.
+    pub fn about(&mut self, entry: &mut Entry, packet: PacketNo) {
+        if self.marks.is_none() {
+            return;
+        }
+        let part = self.part(packet);
+        if entry.part != part {
+            entry.part = part;
+            entry.since_stop = 0;
+            self.keep(entry, packet);
+        }
+    }
+
+    fn keep(&mut self, entry: &Entry, next: PacketNo) {
+        let weight = match self.marks {
+            Some(_) => entry.tcp.weight() + entry.host.weight() + size_of::<Stop>(),
+            None => 0,
+        };
+        self.stops.push(Arc::new(Stop {
+            conn: entry.tcp.id,
+            next,
+            part: entry.part,
+            weight,
+            entry: entry.clone(),
+        }));
     }
 
     /// A connection begins with this packet.
@@ -76,13 +131,15 @@ impl Notes {
 
     /// With this packet a connection was over because another one has its ports now.
     pub fn over(&mut self, conn: ConnId, packet: PacketNo) {
-        self.steps.push((conn, path::stride(packet)));
+        if self.marks.is_none() {
+            self.steps.push((conn, path::stride(packet)));
+        }
     }
 
     /// A connection got a segment: now and then it is kept as it is.
     pub fn fed(&mut self, entry: &mut Entry, segment: &Segment<'_>, packet: PacketNo) {
         let stride = path::stride(packet);
-        if entry.stride != Some(stride) {
+        if self.marks.is_none() && entry.stride != Some(stride) {
             // The pieces of a fragmented packet may have come just before.
             let before = stride.checked_sub(1);
             let before = before.filter(|_| segment.payload_at.is_none() && !segment.is_empty());
@@ -94,12 +151,7 @@ impl Notes {
         entry.since_stop += segment.len();
         if entry.since_stop >= self.leg && !entry.tcp.ended() {
             entry.since_stop = 0;
-            self.stops.push(Arc::new(Stop {
-                conn: entry.tcp.id,
-                key: Key::new(segment.src, segment.dst),
-                next: packet.next(),
-                entry: entry.clone(),
-            }));
+            self.keep(entry, packet.next());
         }
     }
 }
@@ -127,6 +179,7 @@ impl Trail {
     pub fn of_spool(history: &crate::source::History) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             marks: Some(Marks::of_spool(history)),
+            leg: LEG,
             ..Inner::default()
         })))
     }
@@ -146,7 +199,7 @@ impl Trail {
         let new = engine
             .notes
             .as_ref()
-            .is_some_and(|notes| !notes.starts.is_empty());
+            .is_some_and(|notes| !notes.starts.is_empty() || !notes.stops.is_empty());
         if new || engine.counts().packets.is_multiple_of(STRIDE) {
             self.gather(capture, engine);
         }
@@ -158,53 +211,45 @@ impl Trail {
             return;
         };
         let mut inner = self.lock();
-        inner.starts.append(&mut notes.starts);
-        inner.stops.append(&mut notes.stops);
+        inner.starts.extend(notes.starts.drain(..));
+        inner.take(&mut notes.stops);
         inner.known = path::stride(engine.last.0);
-        let Inner {
-            marks,
-            stops,
-            paths,
-            ..
-        } = &mut *inner;
         for (conn, stride) in notes.steps.drain(..) {
             let at = conn.0 as usize;
-            if paths.len() <= at {
-                paths.resize_with(at + 1, Path::default);
+            if inner.paths.len() <= at {
+                inner.paths.resize_with(at + 1, Path::default);
             }
-            if let Some(path) = paths.get_mut(at) {
+            if let Some(path) = inner.paths.get_mut(at) {
                 path.push(stride);
             }
         }
-        if let Some(marks) = marks {
+        if let Some(marks) = &mut inner.marks {
             marks.note(capture);
-            // Nothing can go on from there any more.
-            if let Some(oldest) = marks.oldest() {
-                stops.retain(|stop| stop.next >= oldest);
-            }
         }
+        inner.forget();
     }
 
     /// Where to begin to see a packet of a connection: the connection as it was, or nothing where it begins.
     fn before(&self, conn: ConnId, packet: PacketNo) -> Option<(Begin, Option<Arc<Stop>>)> {
         let inner = self.lock();
         let marks = inner.marks.clone()?;
+        let place = (conn.0 as usize).checked_sub(inner.gone);
+        let start = place.and_then(|place| inner.starts.get(place).copied());
         let stop = inner
             .stops
             .iter()
             .rev()
             .find(|stop| stop.conn == conn && stop.next <= packet)
             .cloned();
-        let start = *inner.starts.get(conn.0 as usize)?;
-        let from = stop.as_ref().map_or(start, |stop| stop.next);
-        let strides = inner
-            .paths
-            .get(conn.0 as usize)
-            .map(|path| path.strides().collect::<Vec<_>>())
-            .unwrap_or_default();
-        // What was read since is not noted yet: no more than goes into two strides.
-        let since = inner.known..=inner.known.saturating_add(1);
-        let strides = strides.into_iter().chain(since).collect();
+        let from = stop.as_ref().map(|stop| stop.next).or(start)?;
+        let spooled = marks.oldest().is_some();
+        let strides = (!spooled).then(|| {
+            let path = inner.paths.get(conn.0 as usize);
+            let strides = path.into_iter().flat_map(Path::strides);
+            // What was read since is not noted yet: no more than goes into two strides.
+            let since = inner.known..=inner.known.saturating_add(1);
+            strides.chain(since).collect()
+        });
         let begin = Begin {
             marks,
             from,
@@ -337,14 +382,22 @@ pub struct Stretch {
 
 /// Which connections a run looks at: it knows from an earlier one where each begins.
 pub(super) struct Among {
+    /// The connection that the first of `starts` began.
+    first: usize,
     starts: Vec<PacketNo>,
     /// How many of them have gone by.
     gone: usize,
-    /// A bit for each connection.
+    /// A bit for each of them.
     wanted: Vec<u64>,
 }
 
 impl Among {
+    /// Where a connection begins, if that is known.
+    fn start(&self, conn: ConnId) -> Option<PacketNo> {
+        let at = (conn.0 as usize).checked_sub(self.first)?;
+        self.starts.get(at).copied()
+    }
+
     /// The connection that this packet begins, and whether it is looked at. Packets come in order.
     pub fn begun(&mut self, packet: PacketNo) -> Option<(ConnId, bool)> {
         while self.starts.get(self.gone).is_some_and(|&it| it < packet) {
@@ -354,7 +407,7 @@ impl Among {
         begins.then(|| {
             let bits = self.wanted.get(self.gone / 64).copied();
             let wanted = bits.is_some_and(|bits| bits >> (self.gone % 64) & 1 == 1);
-            (ConnId(self.gone as u32), wanted)
+            (ConnId((self.first + self.gone) as u32), wanted)
         })
     }
 }
@@ -378,13 +431,16 @@ impl Trail {
         };
         let begin = |stretch: &Stretch| match stops.get(&stretch.conn) {
             Some(stop) => Some(stop.next),
-            None => among.starts.get(stretch.conn.0 as usize).copied(),
+            None => among.start(stretch.conn),
         };
         let Some(first) = stretches.iter().filter_map(begin).min() else {
             return Ok(());
         };
         let last = stretches.iter().map(|it| it.to).max().unwrap_or(first);
-        let total = strides.len() as u64;
+        let total = match &strides {
+            Some(strides) => strides.len() as u64,
+            None => last.get().saturating_sub(first.get()) / STRIDE + 1,
+        };
         let mut stops: Vec<_> = stops.into_values().collect();
         stops.sort_unstable_by_key(|stop| std::cmp::Reverse(stop.next));
         let want = Want {
@@ -393,7 +449,10 @@ impl Trail {
         };
         let mut engine = Engine::new(config.clone(), want);
         engine.among = Some(among);
-        let mut walk = Walk::new(marks, first, strides)?;
+        let mut walk = match strides {
+            Some(strides) => Walk::new(marks, first, strides)?,
+            None => Walk::through(&marks, first)?,
+        };
         let mut gone = 0;
         while let Some(packet) = walk.next()? {
             if packet.no > last {
@@ -406,8 +465,10 @@ impl Trail {
                 }
             }
             while let Some(stop) = stops.pop_if(|stop| stop.next <= packet.no) {
-                engine.table.remove(&stop.key);
-                engine.table.insert(stop.key, stop.entry.clone());
+                let flow = stop.entry.tcp.flow;
+                let key = Key::new(flow.client, flow.server);
+                engine.table.remove(&key);
+                engine.table.insert(key, stop.entry.clone());
             }
             if engine.packet(packet, sink).is_err() {
                 return Ok(());
@@ -428,7 +489,7 @@ impl Trail {
                 stops.insert(stop.conn, Arc::clone(stop));
             }
         }
-        let starts = inner.starts.clone();
+        let starts: Vec<_> = inner.starts.iter().copied().collect();
         let mut wanted = vec![0; starts.len().div_ceil(64)];
         let mut strides = Vec::new();
         for stretch in stretches {
@@ -448,13 +509,15 @@ impl Trail {
                     *is_read = true;
                 }
             }
-            if let Some(bits) = wanted.get_mut(at / 64)
+            if let Some(at) = at.checked_sub(inner.gone)
+                && let Some(bits) = wanted.get_mut(at / 64)
                 && !stops.contains_key(&stretch.conn)
             {
                 *bits |= 1 << (at % 64);
             }
         }
         let among = Among {
+            first: inner.gone,
             starts,
             gone: 0,
             wanted,
@@ -462,26 +525,134 @@ impl Trail {
         let strides = (0..)
             .zip(strides)
             .filter_map(|(at, is_read)| is_read.then_some(at));
-        Some((marks, among, stops, strides.collect()))
+        let strides = marks.oldest().is_none().then(|| strides.collect());
+        Some((marks, among, stops, strides))
     }
 }
 
-type Ways = (Marks, Among, HashMap<ConnId, Arc<Stop>>, Vec<u32>);
+type Ways = (Marks, Among, HashMap<ConnId, Arc<Stop>>, Option<Vec<u32>>);
+
+#[cfg(unix)]
+impl Trail {
+    /// Reads again all that a spool still holds, from the beginning of that of its parts on from which
+    /// every connection is known; `watch` hears the packet numbers now and then and ends it by
+    /// answering false. Answers with the first packet that was read; none where there is no such part.
+    ///
+    /// Events have the numbers of their connections; they are those of an unjudged run.
+    ///
+    /// # Errors
+    /// What kept the packets from being read: they may be overwritten meanwhile.
+    pub fn rest(
+        &self,
+        config: &Config,
+        sink: &mut dyn Sink,
+        mut watch: impl FnMut(PacketNo) -> bool,
+    ) -> Result<Option<PacketNo>, Error> {
+        let want = Want {
+            unjudged: true,
+            ..sink.want()
+        };
+        let mut engine = Engine::new(config.clone(), want);
+        let Some((marks, from, stops)) = self.last_known(&mut engine) else {
+            return Ok(None);
+        };
+        let mut stops = stops.into_iter().peekable();
+        let mut known = HashSet::new();
+        let mut capture = marks.seek(from)?;
+        let drops = capture.drops();
+        while let Some(packet) = capture.next()? {
+            if packet.no.get().is_multiple_of(STRIDE) && !watch(packet.no) {
+                break;
+            }
+            while let Some(stop) = stops.next_if(|stop| stop.next <= packet.no) {
+                if known.insert(stop.conn) {
+                    let flow = stop.entry.tcp.flow;
+                    let key = Key::new(flow.client, flow.server);
+                    engine.table.insert(key, stop.entry.clone());
+                }
+            }
+            let told = dropped(&mut engine, &drops, sink);
+            if told.is_err() || engine.packet(packet, sink).is_err() {
+                break;
+            }
+        }
+        Ok(Some(from))
+    }
+
+    /// From where on everything is known; the engine then numbers new connections from there.
+    fn last_known(&self, engine: &mut Engine) -> Option<(Marks, PacketNo, Vec<Arc<Stop>>)> {
+        let inner = self.lock();
+        let marks = inner.marks.clone()?;
+        let whole = |part: &PacketNo| inner.torn.is_none_or(|torn| *part > torn);
+        let from = marks.parts().into_iter().find(whole)?;
+        let before = inner.starts.iter().take_while(|start| **start < from);
+        let conn = u32::try_from(inner.gone + before.count()).ok()?;
+        engine.next_conn = conn;
+        let stops = inner
+            .stops
+            .iter()
+            .filter(|it| it.next >= from && it.conn.0 < conn);
+        let stops = stops.cloned().collect();
+        Some((marks, from, stops))
+    }
+}
+
+impl Inner {
+    /// Takes these stops, as far as there is room for them: the oldest parts of the spool lose theirs first.
+    fn take(&mut self, stops: &mut Vec<Arc<Stop>>) {
+        for stop in stops.drain(..) {
+            let spooled = stop.weight > 0;
+            if spooled && self.torn.is_some_and(|torn| stop.part <= torn) {
+                continue;
+            }
+            self.weight += stop.weight;
+            self.stops.push_back(stop);
+        }
+        while self.weight > STOPS
+            && let Some(part) = self.stops.front().map(|stop| stop.part)
+        {
+            self.torn = Some(part);
+            self.drop_while(|stop| stop.part <= part);
+        }
+    }
+
+    /// Lets go of what nothing can go on from any more.
+    fn forget(&mut self) {
+        let Some(oldest) = self.marks.as_ref().and_then(Marks::oldest) else {
+            return;
+        };
+        self.drop_while(|stop| stop.next < oldest);
+        let starts = self.starts.iter().take_while(|start| **start < oldest);
+        let gone = starts.count();
+        self.starts.drain(..gone);
+        self.gone += gone;
+    }
+
+    fn drop_while(&mut self, gone: impl Fn(&Stop) -> bool) {
+        while self.stops.front().is_some_and(|stop| gone(stop))
+            && let Some(stop) = self.stops.pop_front()
+        {
+            self.weight -= stop.weight;
+        }
+    }
+}
 
 /// Where reading begins.
 struct Begin {
     marks: Marks,
     from: PacketNo,
-    /// The strides with packets of the connection.
-    strides: Vec<u32>,
+    /// The strides with packets of the connection; none where that is not known, along a spool.
+    strides: Option<Vec<u32>>,
 }
 
 impl Begin {
     /// Goes along the connection's packets, and to this one.
     fn walk(self, to: Option<PacketNo>) -> Result<Walk, Error> {
+        let Some(strides) = self.strides else {
+            return Walk::through(&self.marks, self.from);
+        };
         let last = to.map(path::stride);
-        let along = self
-            .strides
+        let along = strides
             .into_iter()
             .take_while(|&stride| last.is_none_or(|last| stride <= last));
         Walk::new(self.marks, self.from, along.chain(last))

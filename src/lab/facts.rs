@@ -7,6 +7,7 @@ use crate::model::{
     What, Ws,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 
@@ -368,8 +369,8 @@ impl Sink for Facts {
         if self.is_without(conn) {
             return Ok(());
         }
-        if !self.kept.contains_key(&conn) {
-            self.kept.insert(conn, Kept::default());
+        if let Entry::Vacant(entry) = self.kept.entry(conn) {
+            entry.insert(Kept::default());
             self.others.push_back(conn);
         }
         self.note(event);

@@ -194,6 +194,7 @@ impl Cx<'_> {
         let kind = EventKind::Anomaly(Anomaly {
             what,
             text: text.into(),
+            packets: None,
         });
         self.emit(Place::at(dir, span), kind, Loan::default())
     }

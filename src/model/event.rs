@@ -1,6 +1,7 @@
 //! The entries of the timeline.
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 
 use super::{
     ConnId, Dir, EventId, Finding, Http, Insight, PacketNo, Span, Tcp, Timestamp, Tls, Trust, Ws,
@@ -56,6 +57,7 @@ impl Event {
             kind: EventKind::Anomaly(Anomaly {
                 what,
                 text: Cow::Borrowed(""),
+                packets: None,
             }),
         }
     }
@@ -144,6 +146,8 @@ pub struct Anomaly {
     pub what: What,
     /// What it means here, in one sentence without a full stop.
     pub text: Cow<'static, str>,
+    /// How many packets are meant, where they were counted.
+    pub packets: Option<NonZeroU64>,
 }
 
 /// The kinds of anomaly, each with a stable word.

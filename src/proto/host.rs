@@ -52,6 +52,12 @@ enum Stop {
 }
 
 impl Host {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        let tails: usize = self.tails.iter().map(|tail| tail.held).sum();
+        size_of::<Self>() + tails + self.layer.weight()
+    }
+
     /// A host for a stream of which nothing is known yet; `midstream` says that it began before the
     /// capture, and `decode_as` what it is to be taken for where its first bytes do not tell.
     #[must_use]

@@ -63,7 +63,19 @@ enum Layer {
     Opaque(Opaque),
 }
 
+/// Bytes that a layer takes which keeps no more than heads: what waits for it waits in its host.
+const HEAD: usize = 1 << 10;
+
 impl Layer {
+    /// About how many bytes of memory it takes.
+    fn weight(&self) -> usize {
+        match self {
+            Self::WebSocket(layer) => layer.weight(),
+            Self::Tls(layer) => layer.weight(),
+            Self::Detect(_) | Self::Socks(_) | Self::Http1(_) | Self::Opaque(_) => HEAD,
+        }
+    }
+
     /// Offers the layer its next input. The answer to a gap or an end is not asked for bytes.
     fn feed(&mut self, dir: Dir, input: Input<'_>, cx: &mut Cx<'_>) -> Step {
         match self {

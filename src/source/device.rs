@@ -29,7 +29,7 @@ pub struct Device {
 pub const GATHER: Duration = Duration::from_millis(10);
 
 /// Between two looks at how many packets were dropped.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Bytes that are written at once, where so many are there.
 const CHUNK: usize = 256 << 10;
@@ -108,7 +108,7 @@ impl Device {
 
 impl Sniffer {
     /// Writes every packet as pcapng until `stop` can be read or is closed at its other end. What is
-    /// there is written at once; drops are told as interface statistics within a second, and at the end.
+    /// there is written at once; drops are told as interface statistics within [`LOOK`], and at the end.
     ///
     /// # Errors
     /// The device has gone, or nobody takes the packets any more.

@@ -96,6 +96,24 @@ impl Marks {
         None
     }
 
+    /// The part of a spool that a packet lies in: the packet with which it begins.
+    #[must_use]
+    pub fn part(&self, no: PacketNo) -> PacketNo {
+        #[cfg(unix)]
+        return (self.spool.as_ref()).map_or(PacketNo::FIRST, |spool| spool.part(no));
+        #[cfg(not(unix))]
+        return PacketNo::FIRST.min(no);
+    }
+
+    /// The packets with which the parts of a spool begin, oldest first.
+    #[must_use]
+    pub fn parts(&self) -> Vec<PacketNo> {
+        #[cfg(unix)]
+        return (self.spool.as_ref()).map_or_else(Vec::new, super::History::parts);
+        #[cfg(not(unix))]
+        return Vec::new();
+    }
+
     /// The marks, in order.
     #[must_use]
     pub fn list(&self) -> &[Mark] {

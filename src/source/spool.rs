@@ -72,8 +72,9 @@ struct Ring {
 struct State {
     /// Oldest first; the last one is being written.
     segments: VecDeque<Segment>,
-    /// Which one the reader is in.
+    /// Which one the reader is in, and how much of it was read.
     reader: u64,
+    read: u64,
     /// The reader waits for more.
     waiting: bool,
     paused: bool,
@@ -194,7 +195,7 @@ impl Spool {
         if full {
             state.segments.pop_front();
         }
-        self.ring.file(segment).set_len(0)?;
+        // What lies in its file is written over, not cut away: room that is there costs less than new room.
         state.segments.push_back(Segment {
             number: segment,
             first: self.next,
@@ -260,6 +261,7 @@ impl Read for SpoolReader {
         let mut state = self.ring.lock();
         loop {
             let (number, at) = self.place;
+            state.read = at;
             let last = state.segments.back().map_or(0, |segment| segment.number);
             let len = state.find(number).map_or(0, |segment| segment.len);
             if state.abandoned {
@@ -278,6 +280,7 @@ impl Read for SpoolReader {
             if number < last && ready {
                 self.place = (number + 1, 0);
                 state.reader = number + 1;
+                state.read = 0;
                 continue;
             }
             if state.closed && ready {
@@ -312,11 +315,36 @@ impl History {
             .map_or(PacketNo::FIRST, |segment| segment.first)
     }
 
+    /// The part of the ring that this packet lies in, or lay in: the packet with which it begins.
+    #[must_use]
+    pub fn part(&self, no: PacketNo) -> PacketNo {
+        let state = self.ring.lock();
+        let found = state.segments.iter().rfind(|segment| segment.first <= no);
+        found.map_or(PacketNo::FIRST, |segment| segment.first)
+    }
+
+    /// The packets with which its parts begin, oldest first.
+    #[must_use]
+    pub fn parts(&self) -> Vec<PacketNo> {
+        let state = self.ring.lock();
+        state.segments.iter().map(|segment| segment.first).collect()
+    }
+
     /// Bytes on disk.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let state = self.ring.lock();
         state.segments.iter().map(|segment| segment.len).sum()
+    }
+
+    /// Bytes that wait for the reader.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        let state = self.ring.lock();
+        let from = state.segments.iter().filter(|it| it.number >= state.reader);
+        from.map(|segment| segment.len)
+            .sum::<u64>()
+            .saturating_sub(state.read)
     }
 
     /// What is there now, from this packet on. Where it is overwritten while it is read, reading fails.
@@ -489,6 +517,8 @@ mod tests {
         }
         assert!((900..1100).contains(&fit), "{fit} of 2000 fit");
         spool.commit().unwrap();
+        assert_eq!(history.unread(), history.bytes());
+        assert!(history.unread() > fit * 1000);
         history.pause(false);
         let mut capture = Capture::from_reader("spool", reader);
         let drops = capture.drops();
@@ -500,6 +530,7 @@ mod tests {
         while !history.is_idle() {
             thread::yield_now();
         }
+        assert_eq!(history.unread(), 0);
         assert!(spool.packet(&packet(9999, &[7; 1000])).unwrap());
         spool.commit().unwrap();
         assert_eq!(reading.join().unwrap(), 9999);

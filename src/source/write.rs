@@ -96,15 +96,30 @@ impl<W: Write> PcapngWriter<W> {
             .filter(|_| packet.time.0 >= 0)
             .ok_or_else(before_1970)?;
         let len = length(packet.data.len())?;
-        self.begin(ENHANCED);
-        self.word(interface as u32);
-        self.word((units >> 32) as u32);
-        self.word(units as u32);
-        self.word(len);
-        self.word(packet.orig_len);
-        self.padded(packet.data);
+        // The block's parts go where they belong one after the other: a packet is copied once.
+        let padding = (4 - packet.data.len() % 4) % 4;
+        self.block.clear();
         self.comment(comment)?;
-        self.end()
+        let whole = length(HEAD + packet.data.len() + padding + self.block.len() + 4)?;
+        let order = self.order;
+        let words = [
+            ENHANCED,
+            whole,
+            interface as u32,
+            (units >> 32) as u32,
+            units as u32,
+            len,
+            packet.orig_len,
+        ];
+        let mut head = [0; HEAD];
+        for (place, word) in head.chunks_exact_mut(4).zip(words) {
+            place.copy_from_slice(&order.word(word));
+        }
+        self.block.splice(..0, [0; 3].into_iter().take(padding));
+        self.block.extend(order.word(whole));
+        self.into.write_all(&head)?;
+        self.into.write_all(packet.data)?;
+        self.into.write_all(&self.block)
     }
 
     /// Describes an interface: packets of its link type are its packets from now on.
@@ -376,6 +391,9 @@ fn invalid(why: &'static str) -> io::Error {
 
 /// What Wireshark writes where nothing was cut.
 const SNAPLEN: u32 = 262_144;
+
+/// Bytes of an enhanced packet block before its packet.
+const HEAD: usize = 28;
 
 const COMMENT: u16 = 1;
 const IF_NAME: u16 = 2;

@@ -125,6 +125,12 @@ impl<F: FnMut(Dir, Input<'_>, &mut Cx<'_>)> Above for F {
 }
 
 impl Connection {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        let sides: usize = self.sides.iter().map(|half| half.ledger.weight()).sum();
+        size_of::<Self>() + sides
+    }
+
     /// A connection whose first captured segment is this one.
     ///
     /// `asked` says whether its sender is the one who asks, where the payload tells.

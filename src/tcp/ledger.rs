@@ -137,6 +137,12 @@ const OVERDUE: u8 = 8;
 const REMEMBERED: usize = 8;
 
 impl Ledger {
+    /// About how many bytes it takes beside itself.
+    pub fn weight(&self) -> usize {
+        // Each early piece has some administration; the last segments have 16 bytes each.
+        self.early_bytes + self.early.len() * 64 + 1024
+    }
+
     /// Says that the byte with this sequence number is the stream's first.
     pub fn start(&mut self, seq: u32) {
         self.seq.get_or_insert(seq);

@@ -20,9 +20,7 @@ fn english(line: &str) -> Option<String> {
         bare.len() > 1 && !hex && !listed && bare.chars().all(|c| c.is_ascii_lowercase())
     };
     let words: Vec<_> = line.split(' ').collect();
-    let run = words
-        .windows(4)
-        .find(|run| run.iter().all(|word| is_word(word)))?;
+    let run = words.windows(4).find(|run| run.iter().all(is_word))?;
     Some(run.join(" "))
 }
 

@@ -8,6 +8,8 @@ use super::sift::Needle;
 use crate::cli::args::Captures;
 #[cfg(unix)]
 use crate::cli::live::Live;
+#[cfg(unix)]
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender, SyncSender};
@@ -327,6 +329,7 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
                     hits,
                     percent,
                     done,
+                    from: None,
                 });
                 Msg::Said(Err(error))
             }
@@ -516,6 +519,10 @@ fn sift(
     send: &mut dyn FnMut(Msg) -> bool,
 ) -> Result<Msg, String> {
     can_be_read_again(&source.captures)?;
+    #[cfg(unix)]
+    if source.captures.has_forgotten() {
+        return sift_rest(source, generation, (needle, start, stretches), fresh);
+    }
     let hits = Found::default();
     let mut sent = Instant::now();
     let mut tell = |done: u64, total: u64| {
@@ -529,6 +536,7 @@ fn sift(
             hits: hits.take(),
             percent: done.min(total).saturating_mul(100) / total,
             done: false,
+            from: None,
         }) && fresh()
     };
     let config = source.captures.config();
@@ -589,6 +597,7 @@ fn sift(
         hits: hits.take(),
         percent: 100,
         done: true,
+        from: None,
     })
 }
 
@@ -620,6 +629,17 @@ struct Sieve {
 }
 
 impl Sieve {
+    fn lets_pass(&self, event: &Event, flow: &Flow, loan: Loan<'_>) -> bool {
+        let start = self.start;
+        let view = View {
+            event,
+            flow,
+            loan,
+            start,
+        };
+        self.is_asked_for(event) && self.needle.hits(&view)
+    }
+
     fn is_asked_for(&self, event: &Event) -> bool {
         let of = |stretch: &Stretch| stretch.conn;
         let at = self.stretches.binary_search_by_key(&event.conn, of);
@@ -638,21 +658,86 @@ impl Sink for Sieve {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-        if self.is_asked_for(event) {
-            let start = self.start;
-            let view = View {
-                event,
-                flow,
-                loan,
-                start,
-            };
-            if self.needle.hits(&view) {
-                self.hits.push((event.conn, event.id));
-            }
+        if self.lets_pass(event, flow, loan) {
+            self.hits.push((event.conn, event.id));
         }
         Ok(())
     }
 }
+
+/// Looks through what is still in the spool.
+#[cfg(unix)]
+fn sift_rest(
+    source: &Source,
+    generation: u64,
+    (needle, start, stretches): (&Needle, Timestamp, &[Stretch]),
+    fresh: &dyn Fn() -> bool,
+) -> Result<Msg, String> {
+    /// Counts each connection's events of the packet at hand.
+    struct Counting {
+        sieve: Sieve,
+        at: PacketNo,
+        counts: HashMap<ConnId, u32>,
+        hits: Vec<(ConnId, EventId)>,
+    }
+    impl Sink for Counting {
+        fn want(&self) -> Want {
+            Want {
+                joined: true,
+                ..Want::default()
+            }
+        }
+        fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+            if event.id.at != self.at {
+                self.at = event.id.at;
+                self.counts.clear();
+            }
+            let nth = self.counts.entry(event.conn).or_insert(0);
+            if self.sieve.lets_pass(event, flow, loan) {
+                let (at, nth) = (event.id.at, *nth);
+                self.hits.push((event.conn, EventId { at, nth }));
+            }
+            *nth += 1;
+            Ok(())
+        }
+    }
+    // What the loader had at hand when the filter was set has been sent by then.
+    thread::sleep(PATIENCE * 2);
+    let config = source.captures.config();
+    for attempt in 0.. {
+        let mut sink = Counting {
+            sieve: Sieve {
+                needle: needle.clone(),
+                start,
+                stretches: stretches.to_vec(),
+                hits: Found::default(),
+            },
+            at: PacketNo::FIRST,
+            counts: HashMap::new(),
+            hits: Vec::new(),
+        };
+        match source.trail.rest(&config, &mut sink, |_| fresh()) {
+            Ok(Some(from)) => {
+                return Ok(Msg::Sifted {
+                    generation,
+                    hits: sink.hits,
+                    percent: 100,
+                    done: true,
+                    from: Some(from),
+                });
+            }
+            Ok(None) => break,
+            // What was read has just been overwritten: what is newer may be read in time.
+            Err(_) if attempt < ATTEMPTS && fresh() => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err("nothing in the spool can be looked through from a beginning: more room, with --spool, keeps more".into())
+}
+
+/// How often it is tried to read the spool faster than it is overwritten.
+#[cfg(unix)]
+const ATTEMPTS: u32 = 3;
 
 /// Acknowledgements that a close-up holds at most.
 const ACKS: u64 = 500_000;

@@ -34,6 +34,9 @@ pub enum Msg {
         /// How far it came, of 100.
         percent: u64,
         done: bool,
+        /// Only what is still in the spool was looked through, from this packet on; then an event is
+        /// named by its packet, and by how many of its connection's facts came with that before it.
+        from: Option<PacketNo>,
     },
     /// One connection with every acknowledgement.
     CloseUp { conn: ConnId, index: Box<Index> },

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use wscope::explain::{Lang, brief};
 use wscope::field::{Filter, View};
 use wscope::model::{ConnId, EventId, EventKind, Flow, Http, Loan, Ws};
-use wscope::sink::{Index, Line, summary};
+use wscope::sink::{Index, Level, Line, Moved, summary};
 
 /// What is looked for.
 #[derive(Clone, Debug)]
@@ -153,6 +153,33 @@ fn found(pattern: &Pattern, view: &View<'_>) -> bool {
     }
 }
 
+/// The events that are meant by a packet and how many facts of its connection came with it before: what
+/// `check` adds is not counted, since it cannot be derived from a part of a capture. What the index does
+/// not have is left out.
+pub fn named(index: &Index, found: Vec<(ConnId, EventId)>) -> Vec<(ConnId, EventId)> {
+    let mut named = Vec::with_capacity(found.len());
+    for (conn, wanted) in found {
+        let Some(track) = index.place(conn).map(|at| &index.tracks()[at]) else {
+            continue;
+        };
+        let first = EventId { nth: 0, ..wanted };
+        let from = track.find(first).unwrap_or(Line::FIRST);
+        let facts = track
+            .lines(from, Level::Acks)
+            .map_while(|line| track.id(line).map(|id| (line, id)))
+            .skip_while(|(_, id)| id.at < wanted.at)
+            .take_while(|(_, id)| id.at == wanted.at)
+            .filter(|&(line, _)| {
+                !track.event(line).is_some_and(|it| {
+                    matches!(it.kind, EventKind::Finding(_) | EventKind::Insight(_))
+                })
+            });
+        let found = facts.map(|(_, id)| id).nth(wanted.nth as usize);
+        named.extend(found.map(|id| (conn, id)));
+    }
+    named
+}
+
 /// Lines that were found, by place of their connection: a bit for each.
 #[derive(Debug, Default)]
 pub struct Hits {
@@ -189,6 +216,17 @@ impl Hits {
                 self.set(at, line);
             }
         }
+    }
+
+    /// Connections have moved up in the list.
+    pub fn moved(&mut self, moved: &Moved) {
+        let tracks = std::mem::take(&mut self.tracks).into_iter();
+        self.tracks = tracks
+            .filter_map(|(at, bits)| moved.to(at).map(|at| (at, bits)))
+            .collect();
+        let bits = self.tracks.values().flatten();
+        self.count = bits.map(|word| u64::from(word.count_ones())).sum();
+        self.version += 1;
     }
 
     pub fn set(&mut self, track: usize, line: Line) {
@@ -263,6 +301,153 @@ impl Hits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wscope::model::Timestamp;
+
+    /// Keeps everything, and what is meant of it.
+    #[cfg(unix)]
+    struct Both {
+        index: Index,
+        needle: Needle,
+        hits: Vec<(ConnId, EventId)>,
+    }
+
+    #[cfg(unix)]
+    impl wscope::model::Sink for Both {
+        fn want(&self) -> wscope::model::Want {
+            self.index.want()
+        }
+
+        fn event(
+            &mut self,
+            event: &wscope::model::Event,
+            flow: &wscope::model::Flow,
+            loan: Loan<'_>,
+        ) -> std::io::Result<()> {
+            let view = View {
+                event,
+                flow,
+                loan,
+                start: Timestamp::default(),
+            };
+            // The index decides everything else.
+            let is_message = matches!(event.kind, EventKind::Ws(Ws::Message(_)));
+            if is_message && self.needle.hits(&view) {
+                self.hits.push((event.conn, event.id));
+            }
+            self.index.event(event, flow, loan)
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_left_in_the_spool_is_searched_and_called_by_its_name() {
+        use crate::tui::jobs::{self, Source};
+        use crate::tui::msg::{Job, Lens, Msg};
+        use wscope::engine::{Stretch, Trail, run_along};
+        use wscope::model::{Config, PacketNo};
+        use wscope::source::{Capture, Spool};
+        let needles = [
+            Needle::Filter(Filter::new("websocket.payload.text contains \"e\"").unwrap()),
+            Needle::Search(Pattern::new("a").unwrap()),
+        ];
+        for needle in needles {
+            let (mut spool, reader, history) = Spool::new(&std::env::temp_dir(), 1).unwrap();
+            let trail = Trail::of_spool(&history);
+            let reading = std::thread::spawn({
+                let (trail, needle) = (trail.clone(), needle.clone());
+                move || {
+                    let mut capture = Capture::from_spool("spool", reader);
+                    let mut both = Both {
+                        index: Index::default(),
+                        needle,
+                        hits: Vec::new(),
+                    };
+                    let watch = |_, _| true;
+                    run_along(
+                        &mut capture,
+                        Config::default(),
+                        &mut both,
+                        Some(&trail),
+                        watch,
+                    )
+                    .unwrap();
+                    both
+                }
+            });
+            let names = [
+                "plain",
+                "breaches",
+                "lossy-deflate",
+                "lossy",
+                "tls13",
+                "twelve",
+            ];
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+            for name in names {
+                let mut capture = Capture::open([folder.join(format!("{name}.pcapng"))]).unwrap();
+                while let Some(packet) = capture.next().unwrap() {
+                    assert!(spool.packet(&packet).unwrap());
+                    if packet.no.get() % 20 == 0 {
+                        spool.commit().unwrap();
+                        while history.unread() > 0 || !history.is_idle() {
+                            std::thread::yield_now();
+                        }
+                    }
+                }
+            }
+            drop(spool);
+            let both = reading.join().unwrap();
+            let source = Source {
+                captures: crate::cli::args::Captures {
+                    spool: Some(history.clone()),
+                    ..Default::default()
+                },
+                trail,
+                lens: Lens::default(),
+            };
+            let job = Job::Sift {
+                generation: 1,
+                needle: needle.clone(),
+                start: Timestamp::default(),
+                stretches: both
+                    .index
+                    .tracks()
+                    .iter()
+                    .map(|track| Stretch {
+                        conn: track.conn,
+                        from: PacketNo::FIRST,
+                        to: PacketNo::END,
+                    })
+                    .collect(),
+            };
+            let mut answers = Vec::new();
+            jobs::run(&source, job, &|| true, &mut |msg| {
+                answers.push(msg);
+                true
+            });
+            let Some(Msg::Sifted {
+                hits,
+                done: true,
+                from: Some(from),
+                ..
+            }) = answers.pop()
+            else {
+                panic!("{answers:?}");
+            };
+            assert!(from > PacketNo::FIRST && from == history.oldest());
+            let mut found = named(&both.index, hits);
+            found.sort();
+            let mut wanted = both.hits;
+            // What only the end shows is not in the spool.
+            wanted.retain(|(_, id)| id.at >= from && (!id.at.is_end()));
+            found.retain(|(_, id)| !id.at.is_end());
+            wanted.sort();
+            assert!(wanted.len() > 20, "{}", wanted.len());
+            let first = wanted.iter().zip(&found).find(|(one, other)| one != other);
+            assert_eq!(first, None);
+            assert_eq!(found.len(), wanted.len());
+        }
+    }
 
     #[test]
     fn hits_are_found_forwards_and_backwards() {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use wscope::engine::Stretch;
 use wscope::field::View;
 use wscope::model::{ConnId, Event, EventId, Flow, Loan, PacketNo, Timestamp};
-use wscope::sink::{Index, Level, Line};
+use wscope::sink::{Index, Level, Line, Moved};
 
 /// A filter or a search that is on.
 #[derive(Debug)]
@@ -74,6 +74,21 @@ impl Sifting {
             jumped: false,
             shown: None,
         }
+    }
+
+    /// Connections have moved up in the list.
+    pub fn moved(&mut self, moved: &Moved, index: &Index) {
+        self.hits.moved(moved);
+        self.unread.retain(|conn, _| !index.has_forgotten(*conn));
+        let Some(sweep) = &mut self.sweep else { return };
+        let places = sweep.until.iter().enumerate();
+        let left = places.filter(|(at, _)| moved.to(*at).is_some());
+        let until = left.map(|(_, line)| *line).collect();
+        if moved.to(sweep.track).is_none() {
+            sweep.line = Line::FIRST;
+        }
+        sweep.track = moved.left(sweep.track);
+        sweep.until = until;
     }
 
     /// Whether there is something to do without waiting for anything.

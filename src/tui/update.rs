@@ -10,6 +10,7 @@ use super::history;
 use super::keys;
 use super::msg::{Batch, Job, Msg};
 use super::prompt::{Purpose, Typed};
+use super::sift;
 use super::sweep::{Said, Seen, Sifting};
 use super::view;
 use crossterm::event::{Event as Input, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
@@ -17,7 +18,7 @@ use ratatui::layout::{Position, Size};
 use std::path::PathBuf;
 use std::time::Duration;
 use wscope::explain::texts::tr;
-use wscope::model::{ConnId, EventId};
+use wscope::model::{ConnId, EventId, PacketNo};
 use wscope::sink::Track;
 
 /// Lines that a turn of the wheel moves.
@@ -66,7 +67,17 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
             hits,
             percent,
             done,
-        } => sifted(app, generation, &hits, percent, done),
+            from,
+        } => {
+            let hits = match from {
+                Some(_) => sift::named(&app.index, hits),
+                None => hits,
+            };
+            sifted(app, generation, &hits, percent, done);
+            if let (true, Some(from)) = (done, from) {
+                say_from_where(app, generation, from);
+            }
+        }
         Msg::CloseUp { conn, index } => {
             if app.asked_close_up == Some(conn) {
                 app.asked_close_up = None;
@@ -99,7 +110,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
         Msg::Stop => app.quit = true,
         Msg::Suspend => app.suspend = true,
     }
-    sift(app, &mut jobs);
+    ask_for_payloads(app, &mut jobs);
     let before = jobs.len();
     settle::settle(app, &mut jobs);
     // What one reads does not change while the list grows.
@@ -138,7 +149,9 @@ fn take(app: &mut App, batch: Batch) {
                 None => sifting.ask(&event, &flow, start),
             })
         });
-        let at = app.index.take(event, &flow, preview);
+        let Some(at) = app.index.take(event, &flow, preview) else {
+            continue;
+        };
         for (sifting, said) in siftings.iter_mut().zip(said) {
             if let (Some(sifting), Some(said)) = (sifting, said)
                 && let Some(line) = app.index.tracks().get(at).and_then(Track::last_line)
@@ -147,6 +160,7 @@ fn take(app: &mut App, batch: Batch) {
             }
         }
     }
+    trim(app);
     if batch.progress.is_some() {
         app.load.progress = batch.progress;
     }
@@ -155,6 +169,44 @@ fn take(app: &mut App, batch: Batch) {
     {
         app.at = None;
     }
+}
+
+/// Lets a list of connections that has grown too long forget the oldest that have ended, but none that is looked at.
+fn trim(app: &mut App) {
+    let App {
+        index,
+        connections,
+        together,
+        ..
+    } = app;
+    let looked_at = |at: usize| {
+        at == connections.selected
+            || connections.chosen.contains(&at)
+            || together.as_ref().is_some_and(|it| it.tracks.contains(&at))
+    };
+    let Some(moved) = index.trim(looked_at) else {
+        return;
+    };
+    app.connections.moved(&moved);
+    app.timeline.moved(&moved);
+    app.stats.moved(&moved);
+    for at in app.together.iter_mut().flat_map(|it| &mut it.tracks) {
+        *at = moved.to(*at).unwrap_or(*at);
+    }
+    for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
+        sifting.moved(&moved, &app.index);
+    }
+    app.left.retain_mut(|(at, _)| match moved.to(*at) {
+        Some(now) => {
+            *at = now;
+            true
+        }
+        None => false,
+    });
+    if let Over::Findings(findings) = &mut app.over {
+        findings.moved(&moved);
+    }
+    app.bytes.of = app.bytes.of.and_then(|(at, id)| Some((moved.to(at)?, id)));
 }
 
 /// Whether there is work on the index to be done, while nothing else happens.
@@ -172,7 +224,7 @@ fn look_through(app: &mut App, budget: Duration) {
 }
 
 /// Asks for the payloads that have to be read, and tells what a search came to.
-fn sift(app: &mut App, jobs: &mut Vec<Job>) {
+fn ask_for_payloads(app: &mut App, jobs: &mut Vec<Job>) {
     let start = app.start.unwrap_or_default();
     #[cfg(unix)]
     let loaded = app.load.done || app.live.is_some();
@@ -212,6 +264,22 @@ fn sifted(app: &mut App, generation: u64, found: &[(ConnId, EventId)], percent: 
             sifting.found(&app.index, found, percent, done);
         }
     }
+}
+
+/// Says that what is no longer in the spool was not looked through.
+fn say_from_where(app: &mut App, generation: u64, from: PacketNo) {
+    let of = |it: &Option<Sifting>| it.as_ref().is_some_and(|it| it.generation == generation);
+    if !of(&app.filter) && !of(&app.search) {
+        return;
+    }
+    let text = app.tr(
+        "looked through from packet {n} on: what is older is no longer in the spool",
+        &[("n", &from)],
+    );
+    app.said = Some(Ok(match app.said.take() {
+        Some(Ok(said) | Err(said)) if of(&app.search) => format!("{said}; {text}"),
+        _ => text,
+    }));
 }
 
 fn press(app: &mut App, key: KeyEvent, jobs: &mut Vec<Job>) {

@@ -390,7 +390,11 @@ impl Talk {
     pub fn lose(&mut self, dir: Dir, what: What) -> &mut Self {
         let span = Span::tcp(*dir.of(&self.at), 10);
         let text = "lost".into();
-        let kind = EventKind::Anomaly(Anomaly { what, text });
+        let kind = EventKind::Anomaly(Anomaly {
+            what,
+            text,
+            packets: None,
+        });
         self.say(Place::at(dir, span), kind, Loan::default());
         self
     }

@@ -250,7 +250,12 @@ fn said(mut command: Command) -> Vec<Value> {
 /// Lines of a program, and when each came, in seconds since 1970.
 pub struct Log {
     lines: Receiver<(f64, String)>,
+    /// Lines that were waited for.
+    before: Vec<(f64, String)>,
 }
+
+/// How long a machine that is very busy may take for what takes milliseconds elsewhere.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Log {
     pub fn of(from: impl Read + Send + 'static) -> Self {
@@ -265,11 +270,12 @@ impl Log {
                 let _ = sender.send((now, line));
             }
         });
-        Self { lines }
+        let before = Vec::new();
+        Self { lines, before }
     }
 
     pub fn wait_for(&self, word: &str) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         while let Ok((_, line)) = self
             .lines
             .recv_timeout(end.saturating_duration_since(Instant::now()))
@@ -281,14 +287,37 @@ impl Log {
         panic!("{word:?} never came");
     }
 
-    /// What came until now.
-    pub fn so_far(&self) -> Vec<(f64, String)> {
-        self.lines.try_iter().collect()
+    /// What comes until it is enough, but for no longer than a machine that is very busy may take.
+    pub fn until(&self, enough: impl Fn(&[(f64, String)]) -> bool) -> Vec<(f64, String)> {
+        let end = Instant::now() + PATIENCE;
+        let mut lines: Vec<_> = self.lines.try_iter().collect();
+        while !enough(&lines) {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => lines.push(line),
+                // Whoever compares says what is missing.
+                Err(_) => break,
+            }
+        }
+        lines
+    }
+
+    /// Waits until so many lines came that say this; they are kept for the end.
+    fn wait_until(&mut self, word: &str, times: usize) {
+        let count = |lines: &[(f64, String)]| {
+            let said = lines.iter().filter(|(_, line)| line.contains(word));
+            said.count()
+        };
+        let before = count(&self.before);
+        let new = self.until(|lines| before + count(lines) >= times);
+        self.before.extend(new);
+        let came = count(&self.before);
+        assert!(came >= times, "{word:?} came {came} times, not {times}");
     }
 
     /// What comes until the end.
     pub fn rest(self) -> Vec<(f64, String)> {
-        self.lines.into_iter().collect()
+        self.before.into_iter().chain(self.lines).collect()
     }
 }
 
@@ -321,7 +350,7 @@ impl Wscope {
             child: command.spawn().unwrap(),
             log: None,
         };
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         // It confines itself once the device is open.
         while wscope.status("Seccomp") != "2" {
             assert!(Instant::now() < end, "wscope does not begin");
@@ -340,6 +369,12 @@ impl Wscope {
     /// What the system says of it.
     pub fn status(&self, key: &str) -> String {
         status(self.child.id(), key)
+    }
+
+    /// Waits until it has printed so many lines that say this.
+    pub fn wait_until(&mut self, word: &str, times: usize) {
+        let log = self.log.as_mut().expect("somebody reads its lines");
+        log.wait_until(word, times);
     }
 
     /// The processes that it started.

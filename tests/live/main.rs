@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const MESSAGES: &[&str] = &["--json", "--events", "ws.message", "tcp port 9000"];
 
@@ -57,10 +57,22 @@ fn assert_whole(file: &Path) -> u64 {
     packets
 }
 
+/// Messages and their answers, and that nothing is on its way any more: one close frame of each side
+/// for each connection.
+fn wait_for_closes(live: &mut Wscope, connections: usize) {
+    live.wait_until("\"kind\":\"close\"", 2 * connections);
+}
+
+/// The same, where lines are text.
+fn wait_for_close_lines(live: &mut Wscope, connections: usize) {
+    live.wait_until(" close ", 2 * connections);
+}
+
 /// What was seen is what both endpoints say that they sent and got, in order.
 fn assert_as_told(seen: &[(f64, Value)], said: &[Value], server: &Log) {
+    // The server gets and sends as often as the client sends and gets.
     let logged: Vec<Value> = server
-        .so_far()
+        .until(|lines| lines.len() >= said.len())
         .iter()
         .map(|(_, line)| serde_json::from_str(line).unwrap())
         .collect();
@@ -95,11 +107,11 @@ fn tls_is_opened_with_keys_that_are_written_meanwhile() {
     let Some(mut lab) = Lab::new() else { return };
     let Some(keys) = lab.secure() else { return };
     let Some(server) = lab.serve() else { return };
-    let live = lab.live(&[&["--keylog", keys.to_str().unwrap()], MESSAGES].concat());
+    let mut live = lab.live(&[&["--keylog", keys.to_str().unwrap()], MESSAGES].concat());
     let mut said = lab.talk(40, 0.01, 70_000);
     // Another connection, with secrets of its own.
     said.extend(lab.talk(5, 0.0, 100));
-    thread::sleep(Duration::from_millis(200));
+    wait_for_closes(&mut live, 2);
     live.signal("INT");
     let ended = live.wait();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -110,12 +122,14 @@ fn tls_is_opened_with_keys_that_are_written_meanwhile() {
 fn messages_are_those_of_the_endpoints_and_come_in_time() {
     let Some(mut lab) = Lab::new() else { return };
     let Some(server) = lab.serve() else { return };
-    let live = lab.live(MESSAGES);
+    let mut live = lab.live(MESSAGES);
     let mut said = lab.talk(40, 0.01, 70_000);
+    let mut connections = 1;
     if let Some(more) = lab.talk_node(9) {
         said.extend(more);
+        connections += 1;
     }
-    thread::sleep(Duration::from_millis(200));
+    wait_for_closes(&mut live, connections);
     live.signal("INT");
     let ended = live.wait();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -135,8 +149,14 @@ fn messages_are_those_of_the_endpoints_and_come_in_time() {
         median * 1e3,
         worst * 1e3
     );
-    // dumpcap hands packets over when it thinks fit.
-    let limit = if cfg!(feature = "live") { 0.1 } else { 1.0 };
+    // How late they are is measured where nothing else runs; here only that nothing waits for something
+    // else to come, or for the end. dumpcap hands packets over when it thinks fit.
+    let quiet = std::env::var_os("WSCOPE_QUIET_MACHINE").is_some();
+    let limit = match (quiet, cfg!(feature = "live")) {
+        (true, true) => 0.1,
+        (true, false) => 1.0,
+        (false, _) => 10.0,
+    };
     assert!(median < limit, "{median} s");
 }
 
@@ -269,6 +289,45 @@ fn without_rights_the_cause_and_both_cures_are_named() {
 }
 
 #[test]
+fn with_setcap_anyone_captures_and_keeps_no_right() {
+    let Some(lab) = Lab::new() else { return };
+    if !cfg!(feature = "live") {
+        return eprintln!(
+            "SKIPPED, not tested: without libpcap it is tcpdump that needs the rights"
+        );
+    }
+    let program = lab.path("wscope");
+    std::fs::copy(WSCOPE, &program).unwrap();
+    let program = program.to_str().unwrap();
+    run("chmod", &["755", program]).unwrap();
+    if let Err(error) = run("setcap", &["cap_net_raw,cap_net_admin=eip", program]) {
+        return eprintln!("SKIPPED, not tested: {error}");
+    }
+    let mut command = lab.command(&lab.client, "setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    command.args([program, "live", "-i", "veth0", "--print"]);
+    let live = Wscope::start(command);
+    let child = live.children();
+    if live.status("State").starts_with('Z') {
+        let ended = live.wait();
+        // A file system may be mounted so that its files give no rights.
+        assert!(ended.stderr.contains("setcap"), "{}", ended.stderr);
+        return eprintln!("SKIPPED, not tested: files give no rights here");
+    }
+    assert_eq!(child.len(), 1, "one process captures");
+    for pid in [live.child.id(), child[0]] {
+        assert_eq!(status(pid, "Uid"), ["65534"; 4].join("\t"));
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(status(pid, set), "0000000000000000", "{set}");
+        }
+        assert_eq!(status(pid, "NoNewPrivs"), "1");
+    }
+    live.signal("INT");
+    let ended = live.wait();
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn a_device_that_is_not_there_and_a_filter_that_is_none() {
     let Some(lab) = Lab::new() else { return };
     for (args, word) in [
@@ -312,7 +371,7 @@ fn files_turn_by_size_and_the_oldest_go() {
     run("chmod", &["777", folder.to_str().unwrap()]).unwrap();
     let file = folder.join("trace.pcapng");
     let file = file.to_str().unwrap();
-    let live = lab.live(&[
+    let mut live = lab.live(&[
         "-w",
         file,
         "--rotate-size",
@@ -320,10 +379,11 @@ fn files_turn_by_size_and_the_oldest_go() {
         "--rotate-files",
         "3",
         "--events",
-        "ws.open",
+        "ws.message",
     ]);
     lab.talk(60, 0.0, 12_000);
-    thread::sleep(Duration::from_millis(200));
+    // Lines come after their packets were written.
+    wait_for_close_lines(&mut live, 1);
     live.signal("INT");
     let ended = live.wait();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -349,9 +409,9 @@ fn however_it_ends_the_file_is_whole() {
     }
     for signal in ["INT", "TERM", "HUP"] {
         let file = lab.path(&format!("{signal}.pcapng"));
-        let live = lab.live(&["-w", file.to_str().unwrap(), "--events", "ws.message"]);
+        let mut live = lab.live(&["-w", file.to_str().unwrap(), "--events", "ws.message"]);
         lab.talk(5, 0.0, 100);
-        thread::sleep(Duration::from_millis(100));
+        wait_for_close_lines(&mut live, 1);
         live.signal(signal);
         let ended = live.wait();
         assert_eq!(
@@ -424,9 +484,9 @@ fn an_interface_that_goes_away_is_named() {
         return;
     }
     let file = lab.path("gone.pcapng");
-    let live = lab.live(&["-w", file.to_str().unwrap(), "--events", "ws.message"]);
+    let mut live = lab.live(&["-w", file.to_str().unwrap(), "--events", "ws.message"]);
     lab.talk(5, 0.0, 100);
-    thread::sleep(Duration::from_millis(100));
+    wait_for_close_lines(&mut live, 1);
     run("ip", &["-n", &lab.client, "link", "del", "veth0"]).unwrap();
     let ended = live.wait();
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
@@ -457,7 +517,20 @@ fn a_reader_that_stands_still_costs_what_the_spool_cannot_hold_and_says_so() {
         "ws,anomaly,finding",
     ]);
     lab.talk(60, 0.0, 200_000);
-    thread::sleep(Duration::from_millis(500));
+    // The file has it all, though nobody reads the lines.
+    let whole = || {
+        let file = file.to_str().unwrap();
+        let all = run(WSCOPE, &["print", "--json", "--events", "ws.message", file]);
+        let all = all.unwrap();
+        all.lines()
+            .filter(|line| line.contains("\"complete\":true"))
+            .count()
+    };
+    let end = Instant::now() + lab::PATIENCE;
+    while whole() < 122 {
+        assert!(Instant::now() < end, "{} of 122 messages", whole());
+        thread::sleep(Duration::from_millis(100));
+    }
     live.signal("INT");
     let ended = live.wait();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -475,23 +548,19 @@ fn a_reader_that_stands_still_costs_what_the_spool_cannot_hold_and_says_so() {
         .filter(|(_, it)| it["verdict"] == "fail" && it["severity"] == "error")
         .collect();
     assert!(blamed.is_empty(), "{blamed:?}");
-    // The file has it all.
-    let all = run(
-        WSCOPE,
-        &[
-            "print",
-            "--json",
-            "--events",
-            "ws.message",
-            file.to_str().unwrap(),
-        ],
-    )
-    .unwrap();
-    let whole = all
-        .lines()
-        .filter(|line| line.contains("\"complete\":true"))
-        .count();
-    assert_eq!(whole, 122);
+    // Whatever was dropped is counted, where it happened and at the end.
+    let counted = seen.iter().filter(|(_, it)| it["what"] == "dropped");
+    let counted: u64 = counted.map(|(_, it)| it["packets"].as_u64().unwrap()).sum();
+    let said: u64 = ended
+        .stderr
+        .split_whitespace()
+        .find_map(|word| word.parse().ok())
+        .unwrap_or_default();
+    assert!(
+        0 < counted && counted <= said,
+        "{counted} of {said}: {}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -512,9 +581,9 @@ fn what_comes_through_a_pipe_or_grows_is_read_as_it_comes() {
         "--events",
         "ws.message",
     ]);
-    let follow = Wscope::start(command);
+    let mut follow = Wscope::start(command);
     lab.talk(5, 0.0, 100);
-    thread::sleep(Duration::from_millis(300));
+    wait_for_close_lines(&mut follow, 1);
     follow.signal("INT");
     let ended = follow.wait();
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));

@@ -17,11 +17,12 @@ pub struct DeviceArgs {
     #[arg(short, long, value_name = "IFACE")]
     pub interface: Option<String>,
 
-    /// Bytes kept of each packet.
+    /// Bytes kept of each packet; through tcpdump 127 KiB at most.
     #[arg(long, value_name = "BYTES", default_value = "262144", value_parser = bytes)]
     pub snaplen: u64,
 
-    /// The kernel's buffer for packets that wait.
+    /// The kernel's buffer for packets that wait; four times as much may wait behind it in memory, and
+    /// through tcpdump the kernel's is four times as large, since there each packet takes the room of the largest.
     #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = bytes)]
     pub buffer: u64,
 

@@ -16,9 +16,9 @@ use libc::{
     SYS_newfstatat, SYS_openat, SYS_pipe2, SYS_ppoll, SYS_prctl, SYS_pread64, SYS_prlimit64,
     SYS_pselect6, SYS_pwrite64, SYS_read, SYS_readlinkat, SYS_readv, SYS_recvfrom,
     SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-    SYS_sched_getaffinity, SYS_sched_yield, SYS_sendto, SYS_set_robust_list, SYS_sigaltstack,
-    SYS_socketpair, SYS_statx, SYS_tgkill, SYS_uname, SYS_unlinkat, SYS_wait4, SYS_waitid,
-    SYS_write, SYS_writev,
+    SYS_sched_getaffinity, SYS_sched_yield, SYS_sendto, SYS_set_robust_list, SYS_setpriority,
+    SYS_sigaltstack, SYS_socketpair, SYS_statx, SYS_tgkill, SYS_uname, SYS_unlinkat, SYS_wait4,
+    SYS_waitid, SYS_write, SYS_writev,
 };
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -154,11 +154,18 @@ fn program(arch: TargetArch) -> anyhow::Result<BpfProgram> {
         SeccompCmpOp::MaskedEq(NAMESPACES),
         0,
     )?;
+    let zero =
+        |argument| SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, 0);
+    // A thread's own rank (PRIO_PROCESS, 0), and no other's.
+    let own = SeccompRule::new(vec![zero(0)?, zero(1)?])?;
     let rules = ALLOWED
         .iter()
         .chain(OLDER)
         .map(|&call| (call, Vec::new()))
-        .chain([(SYS_clone, vec![SeccompRule::new(vec![plain])?])])
+        .chain([
+            (SYS_clone, vec![SeccompRule::new(vec![plain])?]),
+            (SYS_setpriority, vec![own]),
+        ])
         .collect();
     let otherwise = SeccompAction::Errno(libc::ENOSYS as u32);
     let filter = SeccompFilter::new(rules, otherwise, SeccompAction::Allow, arch)?;

@@ -9,6 +9,7 @@ use crate::cli::{Done, interfaces};
 use anyhow::{Context as _, Result, anyhow};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// What captures.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,6 +93,8 @@ pub fn start(args: &DeviceArgs, interface: &str) -> Result<Child> {
 pub fn run(args: &DeviceArgs) -> Done {
     let interface = args.interface.clone().or_else(interfaces::usual);
     let interface = interface.ok_or_else(|| anyhow!("no interface is in use"))?;
+    // What it starts inherits that.
+    super::rank::first();
     match sniffer().ok_or_else(|| anyhow!(NOTHING))? {
         Sniffer::Own => own(args, interface),
         other => others(&other, args, &interface),
@@ -122,6 +125,31 @@ fn own(_: &DeviceArgs, _: String) -> Done {
     Err(anyhow!(NOTHING))
 }
 
+/// Between two questions how many packets were dropped.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Bytes of a packet that tcpdump keeps at most: more than any packet has but those of BIG TCP.
+const SLOT: u64 = (128 << 10) - 1024;
+
+/// Where tcpdump hands each packet over at once, the kernel keeps a slot for the largest packet for each,
+/// however small it is. So slots are made no larger than they have to be, and there are more of them.
+fn slots(args: &DeviceArgs) -> (u64, u64) {
+    (args.snaplen.min(SLOT), args.buffer.saturating_mul(4))
+}
+
+/// Whether it has begun to listen to the signal that asks for counts, which otherwise ends it.
+fn counts_when_asked(child: &Child) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
+    let caught = status.ok().and_then(|status| {
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    let signal = nix::sys::signal::Signal::SIGUSR1 as u32;
+    caught.is_some_and(|caught| caught >> (signal - 1) & 1 == 1)
+}
+
 /// Lets another program capture, until it ends or standard input does.
 fn others(sniffer: &Sniffer, args: &DeviceArgs, interface: &str) -> Done {
     use nix::poll::{PollFd, PollFlags, poll};
@@ -133,17 +161,19 @@ fn others(sniffer: &Sniffer, args: &DeviceArgs, interface: &str) -> Done {
         Sniffer::Own => return Err(anyhow!(NOTHING)),
     };
     let mut command = Command::new(program);
-    command.args(["-i", interface, "-w", "-", "-s", &args.snaplen.to_string()]);
+    command.args(["-i", interface, "-w", "-"]);
     if !args.promisc {
         command.arg("-p");
     }
-    let unit = if kilobytes { 1 << 10 } else { 1 << 20 };
-    command.args(["-B", &args.buffer.div_ceil(unit).max(1).to_string()]);
     if kilobytes {
+        let (snaplen, buffer) = slots(args);
+        command.args(["-s", &snaplen.to_string()]);
+        command.args(["-B", &buffer.div_ceil(1 << 10).max(1).to_string()]);
         command.args(["-U", "-n", "--immediate-mode"]);
         command.args(args.expression());
     } else {
-        command.arg("-q");
+        command.args(["-s", &args.snaplen.to_string(), "-q"]);
+        command.args(["-B", &args.buffer.div_ceil(1 << 20).max(1).to_string()]);
         if let Some(expression) = args.expression() {
             command.args(["-f", &expression]);
         }
@@ -153,11 +183,17 @@ fn others(sniffer: &Sniffer, args: &DeviceArgs, interface: &str) -> Done {
         .spawn()
         .with_context(|| format!("cannot start {}", program.display()))?;
     let stdin = std::io::stdin();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
+    let mut looked = Instant::now();
     loop {
+        if looked.elapsed() >= LOOK && kilobytes && counts_when_asked(&child) {
+            // It says on its standard error how many packets were dropped until now.
+            let _ = kill(pid, Signal::SIGUSR1);
+            looked = Instant::now();
+        }
         let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
         let asked = poll(&mut fds, 100_u16).is_ok_and(|came| came > 0);
         if asked {
-            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
             let _ = kill(pid, Signal::SIGINT);
             child.wait()?;
             return Ok(Vec::new());

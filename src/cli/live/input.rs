@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::fd::AsFd as _;
 use std::process::{Child, ChildStdin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use wscope::Error;
@@ -24,7 +24,8 @@ pub struct Input {
     pub reader: Option<Box<dyn Read + Send>>,
     pub stop: Stop,
     child: Option<Child>,
-    said: Option<JoinHandle<(Said, bool)>>,
+    pub said: Arc<Said>,
+    ended: Option<JoinHandle<Option<String>>>,
 }
 
 /// Ends the input; can be used from anywhere, more than once.
@@ -46,10 +47,13 @@ impl Stop {
 
 /// What the process that captures said on its standard error.
 #[derive(Default)]
-struct Said {
-    lines: Vec<String>,
-    /// tcpdump tells at its end, and nowhere else.
-    dropped: u64,
+pub struct Said {
+    lines: Mutex<Vec<String>>,
+    /// tcpdump tells it there, and nowhere else.
+    dropped: AtomicU64,
+    /// It says no more, or nothing was to be heard at all.
+    over: Mutex<bool>,
+    changed: Condvar,
 }
 
 /// Lines of it that are kept.
@@ -89,7 +93,8 @@ impl Input {
             reader: Some(reader),
             stop,
             child: None,
-            said: None,
+            said: Arc::default(),
+            ended: None,
         }
     }
 
@@ -115,7 +120,8 @@ impl Input {
                     .is_some_and(|it| it.contains(PollFlags::POLLIN))
         };
         if !began {
-            let said = Said::hear(&mut child);
+            let said = Said::default();
+            said.hear(&mut child);
             let _ = child.wait();
             let expression = args.device.expression();
             return Err(refused(&name, expression, said.last_words()).into());
@@ -131,25 +137,24 @@ impl Input {
     /// Listens to the process that captures: a thread, so only once rights were given up.
     pub fn listen(&mut self) {
         if let Some(mut child) = self.child.take() {
-            self.said = Some(thread::spawn(move || {
-                let said = Said::hear(&mut child);
+            let said = Arc::clone(&self.said);
+            self.ended = Some(thread::spawn(move || {
+                said.hear(&mut child);
                 let failed = !child.wait().is_ok_and(|status| status.success());
-                (said, failed)
+                failed.then(|| said.last_words())
             }));
+        } else {
+            self.said.end();
         }
     }
 
-    /// After its end: how many packets it says were dropped that it had not told in the capture, and
-    /// what went wrong.
-    pub fn end(self) -> (u64, Option<Error>) {
+    /// After its end: what went wrong.
+    pub fn end(self) -> Option<Error> {
         self.stop.stop();
         // Whoever reads no more lets it end, too.
         drop(self.reader);
-        match self.said.map(JoinHandle::join) {
-            Some(Ok((said, true))) => (said.dropped, Some(Error::Live(said.last_words()))),
-            Some(Ok((said, false))) => (said.dropped, None),
-            Some(Err(_)) | None => (0, None),
-        }
+        let failed = self.ended.and_then(|ended| ended.join().ok().flatten());
+        failed.map(Error::Live)
     }
 }
 
@@ -179,20 +184,42 @@ fn refused(name: &str, expression: Option<String>, words: String) -> Error {
 
 impl Said {
     /// Listens to the end.
-    fn hear(child: &mut Child) -> Self {
-        let mut said = Self::default();
-        let Some(stderr) = child.stderr.take() else {
-            return said;
-        };
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if let Some((count, _)) = line.split_once(" packets dropped by kernel") {
-                said.dropped = count.trim().parse().unwrap_or(0);
+    fn hear(&self, child: &mut Child) {
+        let stderr = child.stderr.take();
+        let lines = stderr.map(|it| BufReader::new(it).lines());
+        for line in lines.into_iter().flatten().map_while(Result::ok) {
+            if let Some(count) = dropped(&line) {
+                // It counts from its beginning.
+                self.dropped.fetch_max(count, Ordering::Relaxed);
+                continue;
             }
-            if said.lines.len() < LINES {
-                said.lines.push(line);
+            let mut lines = self.lines();
+            if lines.len() < LINES {
+                lines.push(line);
             }
         }
-        said
+        self.end();
+    }
+
+    fn end(&self) {
+        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Packets that were dropped until now, as far as that was said here.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the last word, but no longer than this.
+    pub fn wait(&self, most: Duration) {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whether it was in time makes no difference.
+        drop(self.changed.wait_timeout_while(over, most, |over| !*over));
     }
 
     /// The line that says why: our own, else the last that is none of the usual ones.
@@ -209,8 +236,9 @@ impl Said {
             ];
             !line.trim().is_empty() && !chats.iter().any(|chat| line.contains(chat))
         };
-        let foreign = || self.lines.iter().filter(chat).find(|line| !own(line));
-        let line = match self.lines.iter().find(own) {
+        let lines = self.lines();
+        let foreign = || lines.iter().filter(chat).find(|line| !own(line));
+        let line = match lines.iter().find(own) {
             // Which program it was, and what that program said.
             Some(line) if line.contains(" ended: ") => foreign().or(Some(line)),
             Some(line) => Some(line),
@@ -221,6 +249,15 @@ impl Said {
             None => "the process that captures ended without a word".into(),
         }
     }
+}
+
+/// `7 packets dropped by kernel`, as tcpdump says at its end in a line of its own, and when it is asked
+/// in one line with other counts.
+fn dropped(line: &str) -> Option<u64> {
+    let (before, _) = line.split_once(" dropped by kernel")?;
+    let before = before.trim_end_matches('s').trim_end_matches(" packet");
+    let digits = before.rsplit(|c: char| !c.is_ascii_digit()).next();
+    digits?.parse().ok()
 }
 
 /// A file that is read as it grows.
@@ -241,5 +278,20 @@ impl Read for Growing {
             }
             thread::sleep(LOOK);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dropped;
+
+    #[test]
+    fn tcpdump_is_understood_whenever_it_counts() {
+        assert_eq!(dropped("7 packets dropped by kernel"), Some(7));
+        assert_eq!(dropped("1 packet dropped by kernel"), Some(1));
+        let asked = "tcpdump: 25 packets captured, 30 packets received by filter, 5 packets dropped by kernel";
+        assert_eq!(dropped(asked), Some(5));
+        assert_eq!(dropped("30 packets received by filter"), None);
+        assert_eq!(dropped("packets dropped by kernel"), None);
     }
 }

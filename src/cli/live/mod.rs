@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! a process with rights        │ this process, which has given up its own
-//! device ─► pcapng ─► pipe ────┼─► pump ─► spool ─► engine ─► screen or lines
-//!                              │     └──► -w FILE
+//! device ─► pcapng ─► pipe ────┼─► drain ─► pump ─► spool ─► engine ─► screen or lines
+//!                              │              └──► -w FILE
 //! ```
 
 mod args;
@@ -11,9 +11,11 @@ mod args;
 mod calls;
 mod child;
 mod confine;
+mod drain;
 mod input;
 mod notes;
 mod pump;
+mod rank;
 
 pub use args::{DeviceArgs, LiveArgs, TryArgs};
 pub use child::run as capture_only;
@@ -23,17 +25,24 @@ use super::args::Common;
 use super::{Done, print};
 use crate::tui::Opening;
 use anyhow::{Context as _, Result};
+use drain::drain;
 use input::{Input, Stop};
 use nix::unistd::{Gid, Uid};
 use pump::{Out, Shared, Until, lock, pump};
-use std::io::{self, IsTerminal as _, Write as _};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::path::Path;
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wscope::Error;
 use wscope::model::Timestamp;
 use wscope::source::{Capture, History, Rotation, Spool, SpoolReader};
+
+/// How much more than in the kernel's buffer may wait in memory for the pump.
+const QUEUE: u64 = 4;
 
 /// How long the end may take once it was asked for.
 const GRACE: Duration = Duration::from_secs(3);
@@ -45,20 +54,24 @@ pub struct Live {
     pub stop: Stop,
     input: Input,
     out: Shared,
-    until: Until,
     duration: Option<Duration>,
     findings: bool,
-    pump: Option<JoinHandle<()>>,
+    /// What takes packets goes before what looks at them.
+    ranked: bool,
+    /// What it is to read, once it is to begin.
+    pump: (Sender<Box<dyn Read + Send>>, JoinHandle<()>),
 }
 
 pub fn run(args: &LiveArgs, common: Common, opening: Opening) -> Done {
     let screen = !args.print && io::stdout().is_terminal();
-    let (mut live, reader) = Live::open(args)?;
     if screen {
-        return crate::tui::run_live((live, reader), &args.captures(), opening);
+        return crate::tui::run_live(Live::open(args)?, &args.captures(), opening);
     }
+    // Whoever asks for the end before all is open is heard once it is.
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot watch for signals")?;
+    let (mut live, reader) = Live::open(args)?;
     live.begin();
-    watch_signals(live.stop.clone(), live.history.clone())?;
+    watch_signals(signals, live.stop.clone(), live.history.clone());
     let mut capture = Capture::from_spool(live.name.clone(), reader);
     let mut out = io::stdout().lock();
     let run = print::live(&mut capture, args, common, live.notes(), &mut out);
@@ -85,6 +98,7 @@ impl Live {
             Some(path) => Some(open_file(args, path, user, &input, &mut needs)?),
             None => None,
         };
+        let ranked = rank::first();
         confine::give_up_rights(user)?;
         for log in &needs.read {
             nix::unistd::access(log, nix::unistd::AccessFlags::R_OK).with_context(|| {
@@ -114,21 +128,28 @@ impl Live {
             spool: Some(spool),
             file,
             errors: Vec::new(),
-            lost: 0,
         };
+        let out = Arc::new(Mutex::new(out));
+        let until = Until {
+            packets: args.count,
+            bytes: args.max_bytes,
+        };
+        let waiting = args.device.buffer.saturating_mul(QUEUE);
+        // It has the rank of this thread, which then takes its turn again; and waits to begin.
+        let pump = start_pump(&input, &out, until, (waiting, !args.findings));
+        if ranked {
+            rank::in_turn();
+        }
         let live = Self {
             name: input.name.clone(),
             history,
             stop: input.stop.clone(),
             input,
-            out: Arc::new(Mutex::new(out)),
-            until: Until {
-                packets: args.count,
-                bytes: args.max_bytes,
-            },
+            out,
             duration: args.duration,
             findings: args.findings,
-            pump: None,
+            ranked,
+            pump,
         };
         Ok((live, reader))
     }
@@ -138,16 +159,15 @@ impl Live {
         notes::Notes::new(self.findings.then(|| Arc::clone(&self.out)))
     }
 
-    /// Starts to read.
+    /// Starts to read. Where nothing else is possible, the thread that calls this goes last from here on.
     pub fn begin(&mut self) {
         self.input.listen();
         if let Some(reader) = self.input.reader.take() {
-            let (name, out, until) = (self.name.clone(), Arc::clone(&self.out), self.until);
-            let (stop, files) = (self.stop.clone(), !self.findings);
-            self.pump = Some(thread::spawn(move || {
-                pump(&name, reader, &out, until, files);
-                stop.stop();
-            }));
+            // It waits for nothing else.
+            let _ = self.pump.0.send(reader);
+        }
+        if !self.ranked {
+            rank::later();
         }
         if let Some(duration) = self.duration {
             let (stop, history) = (self.stop.clone(), self.history.clone());
@@ -159,29 +179,45 @@ impl Live {
     }
 
     /// Ends it: what was captured by then is written. Answers with what went wrong.
-    pub fn end(mut self) -> Vec<Error> {
+    pub fn end(self) -> Vec<Error> {
         self.stop.stop();
         let since = std::time::Instant::now();
-        if let Some(pump) = self.pump.take() {
-            let patience = if self.input.device.is_some() {
-                GRACE
-            } else {
-                Duration::from_millis(100)
-            };
-            while !pump.is_finished() && since.elapsed() < patience {
-                thread::sleep(Duration::from_millis(5));
-            }
+        let patience = if self.input.device.is_some() {
+            GRACE
+        } else {
+            Duration::from_millis(100)
+        };
+        let (begin, pump) = self.pump;
+        drop(begin);
+        while !pump.is_finished() && since.elapsed() < patience {
+            thread::sleep(Duration::from_millis(5));
         }
-        let (dropped, failed) = self.input.end();
+        let failed = self.input.end();
         let mut out = lock(&self.out);
-        if let Some(file) = &mut out.file {
-            file.dropped(dropped);
-        }
         out.end();
         let mut errors = std::mem::take(&mut out.errors);
         errors.extend(failed);
         errors
     }
+}
+
+/// The thread that pumps, once it is told what.
+fn start_pump(
+    input: &Input,
+    out: &Shared,
+    until: Until,
+    (waiting, files): (u64, bool),
+) -> (Sender<Box<dyn Read + Send>>, JoinHandle<()>) {
+    let (begin, told) = mpsc::channel();
+    let (name, said) = (input.name.clone(), Arc::clone(&input.said));
+    let (out, stop) = (Arc::clone(out), input.stop.clone());
+    let pump = thread::spawn(move || {
+        if let Ok(reader) = told.recv() {
+            pump(&name, drain(reader, waiting), &out, until, (files, &said));
+            stop.stop();
+        }
+    });
+    (begin, pump)
 }
 
 fn open_file(
@@ -223,24 +259,32 @@ fn end_soon(stop: &Stop, history: &History) {
     thread::spawn(move || {
         thread::sleep(GRACE);
         history.close();
+        if io::stderr().is_terminal() {
+            say_unread(&history, "wait to be looked at; Ctrl-C again leaves them");
+        }
     });
 }
 
+/// Says how much of the spool the reader has not come to, if there is any.
+fn say_unread(history: &History, words: &str) {
+    let bytes = history.unread();
+    if bytes > 0 {
+        super::say(&format!("{} kB of packets {words}", bytes.div_ceil(1000)));
+    }
+}
+
 /// The first signal asks for a clean end, the second for any.
-fn watch_signals(stop: Stop, history: History) -> Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])
-        .context("cannot watch for signals")?;
+fn watch_signals(mut signals: Signals, stop: Stop, history: History) {
     thread::spawn(move || {
         let mut asked = false;
         for _ in signals.forever() {
             if std::mem::replace(&mut asked, true) {
+                say_unread(&history, "were not looked at");
                 std::process::exit(130);
             }
             end_soon(&stop, &history);
         }
     });
-    Ok(())
 }
 
 /// `wscope try-confined`

@@ -1,8 +1,11 @@
 //! From whoever captures into the spool and the file, as fast as it comes: what reads and judges the
 //! packets may be slower, or stand still.
 
+use super::drain::Drained;
+use super::input::Said;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use wscope::Error;
 use wscope::source::{Capture, Rotation, Spool};
 
@@ -19,7 +22,6 @@ pub struct Out {
     pub spool: Option<Spool>,
     pub file: Option<Rotation>,
     pub errors: Vec<Error>,
-    pub lost: u64,
 }
 
 pub type Shared = Arc<Mutex<Out>>;
@@ -28,17 +30,28 @@ pub fn lock(out: &Shared) -> MutexGuard<'_, Out> {
     out.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads to the end, or as far as was asked for.
-/// With `files`, packets are also written to the file here.
-pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until, files: bool) {
+/// Reads to the end, or as far as was asked for. With `files`, packets are also written to the file
+/// here. What was dropped stands in the capture, or is said beside it.
+pub fn pump(
+    name: &str,
+    input: Drained,
+    out: &Shared,
+    until: Until,
+    (files, said): (bool, &Arc<Said>),
+) {
     let before = Arc::clone(out);
     let mut capture = Capture::from_reader(name, Hooked { input, before });
-    let drops = capture.drops();
+    let inside = capture.drops();
+    let dropped = || inside.get() + said.dropped();
     let (mut packets, mut bytes, mut told) = (0, 0, 0);
     loop {
         let packet = match capture.next() {
             Ok(Some(packet)) => packet,
-            Ok(None) => break,
+            Ok(None) => {
+                // Some tell only at their end how much they dropped.
+                said.wait(LAST_WORDS);
+                break;
+            }
             Err(error) => {
                 lock(out).errors.push(error);
                 break;
@@ -48,7 +61,7 @@ pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until,
         bytes += packet.data.len() as u64;
         let mut out = lock(out);
         let Out { spool, file, .. } = &mut *out;
-        let new = drops.get() - told;
+        let new = dropped().saturating_sub(told);
         told += new;
         let mut done = Ok(());
         if let Some(file) = file {
@@ -62,8 +75,8 @@ pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until,
             spool.packet(&packet)
         });
         match spooled {
-            Some(Ok(fits)) => out.lost += u64::from(!fits),
-            Some(Err(cause)) => out.errors.push(full(&cause)),
+            Some(Ok(_)) => {}
+            Some(Err(cause)) => out.give_up_spool(&cause),
             // Nobody reads any more.
             None => break,
         }
@@ -75,7 +88,7 @@ pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until,
         }
     }
     let mut out = lock(out);
-    let new = drops.get() - told;
+    let new = dropped().saturating_sub(told);
     if let Some(spool) = &mut out.spool {
         spool.dropped(new);
     }
@@ -85,13 +98,23 @@ pub fn pump(name: &str, input: Box<dyn Read + Send>, out: &Shared, until: Until,
     out.end();
 }
 
+/// How long the last words of what captures may take, once its packets have come to their end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 impl Out {
     /// Hands on what was gathered.
     fn commit(&mut self) {
-        let spooled = self.spool.as_mut().map_or(Ok(()), Spool::commit);
+        if let Some(Err(cause)) = self.spool.as_mut().map(Spool::commit) {
+            self.give_up_spool(&cause);
+        }
         let filed = self.file.as_mut().map_or(Ok(()), Rotation::flush);
-        self.errors.extend(spooled.err().map(|cause| full(&cause)));
         self.errors.extend(filed.err());
+    }
+
+    /// Says once why, and lets the reader come to its end.
+    fn give_up_spool(&mut self, cause: &io::Error) {
+        self.spool = None;
+        self.errors.push(full(cause));
     }
 
     /// Nothing more comes.
@@ -109,14 +132,16 @@ fn full(cause: &io::Error) -> Error {
 
 /// Hands on what was gathered before it waits for more.
 struct Hooked {
-    input: Box<dyn Read + Send>,
+    input: Drained,
     before: Shared,
 }
 
 impl Read for Hooked {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut out = lock(&self.before);
-        out.commit();
+        if self.input.is_empty() {
+            out.commit();
+        }
         if !out.errors.is_empty() {
             return Ok(0);
         }

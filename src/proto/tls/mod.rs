@@ -92,6 +92,12 @@ struct Early {
 }
 
 impl Tls {
+    /// About how many bytes of memory it takes.
+    pub fn weight(&self) -> usize {
+        let inside = self.inside.as_ref().map_or(0, |inside| inside.weight());
+        2 * size_of::<Self>() + self.content.capacity() + self.early.bytes + inside
+    }
+
     /// A connection whose beginning was not captured.
     pub fn midstream() -> Self {
         let mut tls = Self::default();

@@ -42,6 +42,11 @@ pub struct Masking {
 }
 
 impl Assembly {
+    /// About how many bytes of memory it takes.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.copy.capacity() + self.unknown.len() * size_of::<Range<u64>>()
+    }
+
     pub fn new(of: MessageRef, compressed: bool, first: PacketNo, start: u64) -> Self {
         Self {
             of,

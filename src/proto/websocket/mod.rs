@@ -86,7 +86,21 @@ impl Side {
     }
 }
 
+/// Bytes that an inflater takes: its window, the room behind that, and its tables.
+const INFLATER: usize = 80 << 10;
+
 impl WebSocket {
+    /// About how many bytes of memory it takes.
+    pub(super) fn weight(&self) -> usize {
+        let sides = self.sides.iter().map(|side| {
+            let messages = [&side.data, &side.control];
+            let copies = messages.into_iter().flatten().map(|it| it.weight());
+            let history = side.inflate.as_ref().map_or(0, |_| INFLATER);
+            copies.sum::<usize>() + history
+        });
+        size_of::<Self>() + sides.sum::<usize>()
+    }
+
     pub fn new(open: &Open) -> Self {
         Self {
             session: open.session,
@@ -402,7 +416,13 @@ impl WebSocket {
             ..Place::at(dir, Span::tcp(at, bytes.len() as u64))
         };
         let what = What::Unfinished;
-        cx.emit(place, EventKind::Anomaly(Anomaly { what, text }), loan);
+        let packets = None;
+        let anomaly = Anomaly {
+            what,
+            text,
+            packets,
+        };
+        cx.emit(place, EventKind::Anomaly(anomaly), loan);
     }
 
     fn end(&mut self, dir: Dir, end: End, cx: &mut Cx<'_>) {

@@ -14,6 +14,7 @@ use super::escape::quote;
 use super::summary::{bytes, close_body};
 use crate::field;
 use crate::model::{ConnId, Event, EventKind, Flow, Kind, Loan, Message, Sink, Want, Ws};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 
 /// Every event of a capture, by connection.
@@ -31,18 +32,47 @@ use std::io;
 #[derive(Debug)]
 pub struct Index {
     tracks: Vec<Track>,
-    /// The place of each connection, by its number; connections that said nothing have none.
-    by_conn: Vec<u32>,
+    by_conn: HashMap<ConnId, usize>,
     events: u64,
     /// Bytes of previews that there still is room for.
     room: usize,
     /// Bytes that all rows may take, and take now.
     limit: usize,
     held: usize,
+    /// How many connections were taken out of the list, and the last of them: what still comes of them is
+    /// not a connection of its own.
+    forgotten: u64,
+    lately: VecDeque<ConnId>,
+    late: HashSet<ConnId>,
 }
 
-/// The place of a connection that has none.
-const NOWHERE: u32 = u32::MAX;
+/// How the connections moved up when some were taken out of the list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// The places of those that were taken out, in order.
+    removed: Vec<usize>,
+}
+
+impl Moved {
+    /// Where the connection that was at this place is now; none where it was taken out.
+    #[must_use]
+    pub fn to(&self, at: usize) -> Option<usize> {
+        let before = self.removed.binary_search(&at).err()?;
+        Some(at - before)
+    }
+
+    /// How many of the first so many connections are left.
+    #[must_use]
+    pub fn left(&self, first: usize) -> usize {
+        first - self.removed.partition_point(|&at| at < first)
+    }
+}
+
+/// Bytes that a connection in the list takes beside its rows, generously.
+const SUMMARY: usize = 640;
+
+/// Connections that were taken out of the list and are remembered for what still comes of them.
+const LATELY: usize = 65_536;
 
 /// Bytes of a row.
 const ROW: usize = 40;
@@ -54,11 +84,14 @@ impl Default for Index {
     fn default() -> Self {
         Self {
             tracks: Vec::new(),
-            by_conn: Vec::new(),
+            by_conn: HashMap::new(),
             events: 0,
             room: PREVIEWS,
             limit: usize::MAX,
             held: 0,
+            forgotten: 0,
+            lately: VecDeque::new(),
+            late: HashSet::new(),
         }
     }
 }
@@ -66,7 +99,8 @@ impl Default for Index {
 impl Index {
     /// An index that keeps at most about so many bytes of rows and previews: then it forgets the
     /// oldest rows, of connections that have ended first ([`Track::forgotten`]). What a connection
-    /// was stays known: some 300 bytes each.
+    /// was stays known: some 300 bytes each, of which there may be a quarter as many; the list is
+    /// shortened only when one says so ([`Index::trim`]).
     #[must_use]
     pub fn with_limit(bytes: usize) -> Self {
         Self {
@@ -75,20 +109,17 @@ impl Index {
         }
     }
 
-    /// Takes an event, and the [`preview`] of its payload; answers with the place of its connection.
-    pub fn take(&mut self, event: Event, flow: &Flow, preview: &str) -> usize {
-        let number = event.conn.0 as usize;
-        if self.by_conn.len() <= number {
-            self.by_conn.resize(number + 1, NOWHERE);
+    /// Takes an event, and the [`preview`] of its payload; answers with the place of its connection, which a
+    /// connection that was taken out of the list does not have.
+    pub fn take(&mut self, event: Event, flow: &Flow, preview: &str) -> Option<usize> {
+        if self.late.contains(&event.conn) {
+            return None;
         }
-        let at = match self.by_conn[number] {
-            NOWHERE => {
-                self.by_conn[number] = self.tracks.len() as u32;
-                self.tracks.push(Track::new(&event, flow));
-                self.tracks.len() - 1
-            }
-            at => at as usize,
-        };
+        let next = self.tracks.len();
+        let at = *self.by_conn.entry(event.conn).or_insert(next);
+        if at == next {
+            self.tracks.push(Track::new(&event, flow));
+        }
         self.events += 1;
         let size = preview.len() + size_of::<u32>();
         let keep = self.room >= size;
@@ -99,7 +130,7 @@ impl Index {
         if self.held > self.limit {
             self.forget();
         }
-        at
+        Some(at)
     }
 
     /// Forgets an eighth.
@@ -134,14 +165,72 @@ impl Index {
         self.held = self.tracks.iter().map(Track::held).sum();
     }
 
+    /// Where a limited index lists more connections than it may: takes the oldest of those that have
+    /// ended out of the list, but none at a place to be kept, and says where the others are now.
+    pub fn trim(&mut self, keep: impl Fn(usize) -> bool) -> Option<Moved> {
+        let most = self.limit / 4 / SUMMARY;
+        if self.limit == usize::MAX || self.tracks.len() <= most {
+            return None;
+        }
+        let enough = self.tracks.len() - (most - most / 8);
+        let ended = |at: &usize| !self.tracks[*at].ending.is_open() && !keep(*at);
+        let mut removed: Vec<usize> = (0..self.tracks.len()).filter(ended).collect();
+        if removed.len() > enough {
+            // Whose last event came first goes first.
+            removed.select_nth_unstable_by_key(enough, |&at| (self.tracks[at].last, at));
+            removed.truncate(enough);
+            removed.sort_unstable();
+        }
+        if removed.is_empty() {
+            return None;
+        }
+        let moved = Moved { removed };
+        let mut at = 0;
+        let (forgotten, room) = (&mut self.forgotten, &mut self.room);
+        let (lately, late) = (&mut self.lately, &mut self.late);
+        self.tracks.retain_mut(|track| {
+            let stays = moved.to(at).is_some();
+            at += 1;
+            if !stays {
+                *room += track.forget(usize::MAX).0;
+                *forgotten += 1;
+                lately.push_back(track.conn);
+                late.insert(track.conn);
+            }
+            stays
+        });
+        while self.lately.len() > LATELY
+            && let Some(conn) = self.lately.pop_front()
+        {
+            self.late.remove(&conn);
+        }
+        self.by_conn.clear();
+        let places = self.tracks.iter().enumerate();
+        self.by_conn
+            .extend(places.map(|(at, track)| (track.conn, at)));
+        self.held = self.tracks.iter().map(Track::held).sum();
+        Some(moved)
+    }
+
+    /// Whether this connection was taken out of the list lately.
+    #[must_use]
+    pub fn has_forgotten(&self, conn: ConnId) -> bool {
+        self.late.contains(&conn)
+    }
+
+    /// How many connections were taken out of the list.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// Where a connection is among the tracks.
     #[must_use]
     pub fn place(&self, conn: ConnId) -> Option<usize> {
-        let at = *self.by_conn.get(conn.0 as usize)?;
-        (at != NOWHERE).then_some(at as usize)
+        self.by_conn.get(&conn).copied()
     }
 
-    /// The connections, in the order of their first events: the list only grows.
+    /// The connections, in the order of their first events: the list only grows, but for [`Index::trim`].
     #[must_use]
     pub fn tracks(&self) -> &[Track] {
         &self.tracks

@@ -173,3 +173,66 @@ fn beyond_its_limit_an_index_forgets_the_oldest_rows_and_says_how_many() {
     assert_eq!(track.event(Line::FIRST), None);
     assert_eq!(track.messages.iter().sum::<u64>(), 10_000);
 }
+
+/// A connection that opens with a frame, and ends where that is said.
+fn short(index: &mut Index, conn: u32, ends: bool) {
+    let at = u64::from(conn) * 10 + 2;
+    let of = |mut event: Event| {
+        event.conn = ConnId(conn);
+        event
+    };
+    index.take(of(event(at, 0, frame(true))), &flow(), "");
+    if ends {
+        let mut close = of(event(at + 1, 0, frame(true)));
+        close.kind = EventKind::Tcp(crate::model::Tcp::Close(crate::model::TcpClose {
+            reset: false,
+            first: Dir::C2s,
+            bytes: [0; 2],
+            how: crate::model::How::FourSegments,
+            completeness: 31,
+            keep_alives: 0,
+        }));
+        index.take(close, &flow(), "");
+    }
+}
+
+#[test]
+fn a_list_of_connections_has_a_limit_and_forgets_the_oldest_that_have_ended() {
+    // A quarter of a megabyte holds the summaries of 409 connections.
+    let mut index = Index::with_limit(1 << 20);
+    let most = (1 << 20) / 4 / SUMMARY;
+    let open = |conn: u32| conn % 1000 == 5;
+    let mut watched = 3;
+    for conn in 0..50_000 {
+        short(&mut index, conn, !open(conn));
+        if let Some(moved) = index.trim(|at| at == watched) {
+            watched = moved.to(watched).unwrap();
+        }
+        assert!(index.tracks().len() <= most, "{conn}");
+    }
+    let tracks = index.tracks();
+    assert_eq!(tracks[watched].conn, ConnId(3));
+    assert_eq!(tracks.len() as u64 + index.forgotten(), 50_000);
+    let still_open = tracks.iter().filter(|it| it.ending.is_open()).count();
+    assert_eq!(still_open, 50);
+    assert_eq!(tracks.last().unwrap().conn, ConnId(49_999));
+    for (at, track) in tracks.iter().enumerate() {
+        assert_eq!(index.place(track.conn), Some(at));
+    }
+    assert!(tracks.iter().is_sorted_by_key(|track| track.conn));
+    // What still comes of one that is forgotten does not bring it back.
+    let gone = ConnId(49_000);
+    assert!(index.has_forgotten(gone) && index.place(gone).is_none());
+    short(&mut index, gone.0, false);
+    assert!(index.place(gone).is_none());
+}
+
+#[test]
+fn places_move_up_by_those_before_them_that_went() {
+    let moved = Moved {
+        removed: vec![1, 2, 5],
+    };
+    let to: Vec<_> = (0..7).map(|at| moved.to(at)).collect();
+    assert_eq!(to, [Some(0), None, None, Some(1), Some(2), None, Some(3)]);
+    assert_eq!((moved.left(0), moved.left(3), moved.left(7)), (0, 1, 4));
+}

@@ -287,6 +287,12 @@ impl Track {
         }
     }
 
+    /// The name of the last event.
+    #[must_use]
+    pub fn last_id(&self) -> Option<EventId> {
+        self.id(Line(self.end().0.checked_sub(1)?))
+    }
+
     /// The line of an event; where it is not among them, the one before it.
     #[must_use]
     pub fn find(&self, id: EventId) -> Option<Line> {

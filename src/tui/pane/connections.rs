@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::model::TcpEnd;
-use wscope::sink::{Ending, Escaped, Index, Track};
+use wscope::sink::{Ending, Escaped, Index, Moved, Track};
 
 /// Which connection is selected, in which order they stand, and which row is at the top.
 #[derive(Debug, Default)]
@@ -67,6 +67,18 @@ impl Sort {
 impl State {
     pub fn order(&self) -> &[usize] {
         &self.order
+    }
+
+    /// Connections have moved up in the list; what is selected or chosen is still there.
+    pub fn moved(&mut self, moved: &Moved) {
+        self.selected = moved.to(self.selected).unwrap_or(0);
+        self.chosen = self.chosen.iter().filter_map(|&at| moved.to(at)).collect();
+        self.order = self.order.iter().filter_map(|&at| moved.to(at)).collect();
+        if let Some((_, seen, version)) = &mut self.made {
+            // As many as there were are in order still; a filter has another version by now.
+            *seen = moved.left(*seen);
+            *version = version.map(|version| version + 1);
+        }
     }
 
     /// Puts connections in order. New ones come at the end until one sorts again: what one reads does not move.
@@ -205,7 +217,13 @@ fn head(app: &App, widths: Widths, area: Rect, buf: &mut Buffer) {
         ),
         None => format!(
             " {} ",
-            app.tr("{n} {n|connection|connections}", &[("n", &all)])
+            match app.index.forgotten() {
+                0 => app.tr("{n} {n|connection|connections}", &[("n", &all)]),
+                gone => app.tr(
+                    "{n} {n|connection|connections}, {m} forgotten",
+                    &[("n", &all), ("m", &gone)],
+                ),
+            }
         ),
     };
     if app.connections.sort != Sort::Number {

@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use wscope::explain::{of_rule, pad, said, texts::word};
 use wscope::model::{Event, EventKind, Finding, Severity, Verdict};
-use wscope::sink::{Escaped, Index};
+use wscope::sink::{Escaped, Index, Moved};
 
 /// Findings that are listed at most.
 const MOST: usize = 20_000;
@@ -20,6 +20,18 @@ pub struct State {
 }
 
 impl State {
+    /// Connections have moved up in the list.
+    pub fn moved(&mut self, moved: &Moved) {
+        self.list.retain_mut(|(at, _)| match moved.to(*at) {
+            Some(now) => {
+                *at = now;
+                true
+            }
+            None => false,
+        });
+        self.at = self.at.min(self.list.len().saturating_sub(1));
+    }
+
     /// What was found so far: worst first, then as it came.
     pub fn new(index: &Index) -> Self {
         let mut list: Vec<_> = index

@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use wscope::model::{Dir, EventKind, InsightKind, Timestamp, Ws};
-use wscope::sink::{Escaped, Level, Line, Track};
+use wscope::sink::{Escaped, Level, Line, Moved, Track};
 
 /// Slices of time.
 const SLICES: usize = 120;
@@ -30,6 +30,11 @@ pub struct State {
 }
 
 impl State {
+    /// Connections have moved up in the list.
+    pub fn moved(&mut self, moved: &Moved) {
+        self.of = self.of.and_then(|(at, end)| Some((moved.to(at)?, end)));
+    }
+
     /// Counts anew where a connection is new, or has grown by much, or is all there now.
     pub fn settle(&mut self, at: usize, track: &Track, done: bool) {
         let fresh = match self.of {

@@ -6,7 +6,7 @@ pub use ladder::{label, render};
 
 use std::collections::HashMap;
 use wscope::model::Timestamp;
-use wscope::sink::{Level, Line, Track};
+use wscope::sink::{Level, Line, Moved, Track};
 
 /// A silence of this many nanoseconds is shown.
 const SILENCE: i64 = 500_000_000;
@@ -82,6 +82,17 @@ impl Row {
 }
 
 impl State {
+    /// Connections have moved up in the list; the one that is shown is still there.
+    pub fn moved(&mut self, moved: &Moved) {
+        if let Some(of) = &mut self.of {
+            of.at = moved.to(of.at).unwrap_or(of.at);
+        }
+        let places = std::mem::take(&mut self.places).into_iter();
+        self.places = places
+            .filter_map(|(at, line)| moved.to(at).map(|at| (at, line)))
+            .collect();
+    }
+
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
