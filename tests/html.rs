@@ -10,6 +10,7 @@ use tempfile::TempDir;
 /// What Chromium is called.
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
+#[allow(clippy::print_stderr)] // a test that is skipped says so aloud
 fn chromium() -> Option<&'static str> {
     let works = |name: &&str| {
         let mut run = Command::new(name);
@@ -21,7 +22,7 @@ fn chromium() -> Option<&'static str> {
     };
     let found = NAMES.into_iter().find(works);
     if found.is_none() {
-        eprintln!("SKIPPED: no chromium here, so no page was looked at in a browser");
+        eprintln!("skipped: no chromium here, so no page was looked at in a browser");
     }
     found
 }

@@ -24,7 +24,11 @@ impl Terminal {
         let terminal = Self {
             socket: format!("wscope-{name}-{}", std::process::id()),
         };
-        let shell = "exec env RUST_BACKTRACE=0 PS1='ready> ' HISTFILE= LC_ALL=C.UTF-8 WSCOPE_TEST_PANIC=1 bash --norc --noprofile -i";
+        let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state");
+        let state = state.display();
+        let shell = format!(
+            "exec env RUST_BACKTRACE=0 PS1='ready> ' HISTFILE= LC_ALL=C.UTF-8 WSCOPE_TEST_PANIC=1 XDG_STATE_HOME='{state}' bash --norc --noprofile -i"
+        );
         let made = terminal.tmux(&[
             "-f",
             "/dev/null",
@@ -34,7 +38,7 @@ impl Terminal {
             "80",
             "-y",
             "24",
-            shell,
+            &shell,
         ]);
         assert!(made.status.success(), "{made:?}");
         terminal.wait("ready>");
@@ -207,6 +211,31 @@ fn signals_and_panics_give_the_terminal_back() {
     terminal.keys(&["F12"]);
     terminal.is_given_back("panic");
     assert!(terminal.screen().contains("asked to"), "why it panicked");
+}
+
+/// Who ignores SIGHUP is not told that the terminal is gone: it must not wait for it busily, or for ever.
+#[test]
+fn it_ends_with_its_terminal_though_it_ignores_the_signal() {
+    let Some(terminal) = Terminal::open("gone") else {
+        return;
+    };
+    terminal.keys(&["trap '' HUP", "Enter"]);
+    terminal.start("captures/tour.pcapng");
+    terminal.wait(SHOWN);
+    let Some(child) = terminal.child() else {
+        eprintln!("SKIPPED: without /proc nobody can tell whether it has ended");
+        return;
+    };
+    terminal.tmux(&["kill-server"]);
+    let begin = Instant::now();
+    let comm = Path::new("/proc").join(&child).join("comm");
+    while std::fs::read_to_string(&comm).is_ok_and(|name| name.trim() == "wscope") {
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "process {child} is still there"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -49,6 +49,10 @@ pub struct Screen {
     /// Only ASCII characters on the screen; also where the locale has no others.
     #[arg(long)]
     pub ascii: bool,
+
+    /// Neither read nor keep the filters and searches of earlier runs ($XDG_STATE_HOME/wscope/history).
+    #[arg(long)]
+    pub no_history: bool,
 }
 
 impl Screen {
@@ -64,6 +68,7 @@ impl Screen {
             theme: Theme { palette, ascii },
             lang: common.lang(),
             at: self.at,
+            history: !self.no_history,
         }
     }
 }

@@ -58,6 +58,7 @@ pub fn run(args: &LessonArgs, common: Common) -> Done {
             at: None,
             theme: args.theme,
             ascii: args.ascii,
+            no_history: true,
         };
         present::run(lesson, &open, lang, screen.opening(common).theme)?;
     } else {

@@ -6,13 +6,14 @@
 //! The engine is a function of the packets alone: no clock, no files, no threads. The only module
 //! that knows all the others.
 
+mod path;
 mod replay;
 mod run;
 mod trail;
 
 pub use replay::{Captured, Carried, Replay, replay, replay_while};
 pub use run::{Run, run, run_along, run_each};
-pub use trail::Trail;
+pub use trail::{Stretch, Trail};
 
 use crate::decode::{self, Decoded, Decoder};
 use crate::model::{
@@ -45,6 +46,8 @@ pub struct Engine {
     notes: Option<trail::Notes>,
     /// The only connection that is looked at, where there is one.
     only: Option<(Key, ConnId)>,
+    /// The connections that are looked at, where they are some of all.
+    among: Option<trail::Among>,
     /// What the sink adds about the packet at hand, and the connections that are over with it.
     added: Vec<(ConnId, Flow, Place, EventKind)>,
     gone: Vec<ConnId>,
@@ -57,6 +60,8 @@ struct Entry {
     host: Host,
     /// Payload bytes since it was last kept for a trail.
     since_stop: u64,
+    /// The last stretch of the file that has a packet of it, for a trail.
+    stride: Option<u32>,
     /// The part of a spool in which it was last kept, or began.
     part: PacketNo,
     /// It was told of dropped packets, and none of its own came since.
@@ -81,6 +86,7 @@ impl Engine {
             ended: VecDeque::new(),
             notes: None,
             only: None,
+            among: None,
             added: Vec::new(),
             gone: Vec::new(),
         }
@@ -112,6 +118,19 @@ impl Engine {
                 if only.is_some_and(|(key, _)| key != Key::new(segment.src, segment.dst)) {
                     return Ok(());
                 }
+                let mut begins = None;
+                let mut conn = ConnId(self.next_conn);
+                if let Some(among) = &mut self.among {
+                    let key = Key::new(segment.src, segment.dst);
+                    let known = self.table.find(&key).is_some();
+                    let begun = among.begun(packet.no);
+                    if !known && begun.is_none_or(|(_, wanted)| !wanted) {
+                        return Ok(());
+                    }
+                    // Which packets begin a connection is known from the run that left the trail.
+                    begins = Some(begun.is_some());
+                    conn = begun.map_or(conn, |(conn, _)| conn);
+                }
                 let wire = match self.want.wire {
                     true => decode::wire(&packet, segment),
                     false => Wire::default(),
@@ -137,8 +156,8 @@ impl Engine {
                     gone: &mut self.gone,
                 };
                 self.counts.tcp_packets += 1;
-                let conn = ConnId(self.next_conn);
-                let new = work.segment(segment, wire, &mut self.table, &mut self.ended, conn);
+                let lists = (&mut self.table, &mut self.ended);
+                let new = work.segment(segment, wire, lists, (conn, begins));
                 work.settle();
                 self.next_conn += u32::from(new);
                 self.counts.tcp_conns += u64::from(new);
@@ -291,26 +310,29 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Takes a segment; true where it began a connection, which then has the number `conn`.
+    /// Whether it does may be known already.
     fn segment(
         &mut self,
         segment: &Segment<'_>,
         wire: Wire,
-        table: &mut Table<Entry>,
-        ended: &mut VecDeque<(Timestamp, Key, ConnId)>,
-        conn: ConnId,
+        (table, ended): (&mut Table<Entry>, &mut VecDeque<(Timestamp, Key, ConnId)>),
+        (conn, begins): (ConnId, Option<bool>),
     ) -> bool {
         let key = Key::new(segment.src, segment.dst);
         let mut place = table.place(&key);
         let known = place
             .and_then(|place| table.at(place))
             .map(|entry| entry.tcp.is_another(segment));
-        let new = known != Some(false);
+        let new = begins.unwrap_or(known != Some(false));
         if new {
             let asked = asks(segment.payload);
             let mut tcp = Connection::new(conn, segment, self.packet, self.time, asked);
             match table.remove(&key) {
                 None => self.make_room(table),
                 Some(mut earlier) => {
+                    if let Some(notes) = &mut self.notes {
+                        notes.over(earlier.tcp.id, self.packet);
+                    }
                     self.finish(&mut earlier, None);
                     tcp = tcp.after(&earlier.tcp);
                 }
@@ -323,6 +345,7 @@ impl Work<'_> {
                     tcp,
                     host,
                     since_stop: 0,
+                    stride: None,
                     part: self
                         .notes
                         .as_ref()

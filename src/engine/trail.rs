@@ -10,6 +10,7 @@
 //! A spool forgets its beginning, part by part. So there each connection leaves a stop before its first
 //! packet in each part: whatever is still there can be derived again, and all of it from a part's beginning on.
 
+use super::path::{self, Path, Walk};
 use super::replay::{Captured, Carried, Find, Replay};
 #[cfg(unix)]
 use super::run::dropped;
@@ -20,11 +21,13 @@ use crate::model::{
 };
 use crate::source::{Capture, Marks};
 use crate::tcp::Key;
-use std::collections::{HashSet, VecDeque};
+#[cfg(unix)]
+use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Packets between two marks, and between two questions whether to go on.
-const STRIDE: u64 = 1024;
+pub(super) const STRIDE: u64 = 1024;
 
 /// Payload bytes of a connection between two of its stops.
 const LEG: u64 = 16 << 20;
@@ -42,6 +45,9 @@ struct Inner {
     starts: VecDeque<PacketNo>,
     /// Starts before these that were forgotten.
     gone: usize,
+    /// Where each connection's packets are, and the stride up to which that is known; not along a spool.
+    paths: Vec<Path>,
+    known: u32,
     /// In the order of their packets.
     stops: VecDeque<Arc<Stop>>,
     /// Bytes that the stops along a spool take.
@@ -64,6 +70,8 @@ pub(super) struct Stop {
 /// What an engine notes for a trail.
 pub(super) struct Notes {
     starts: Vec<PacketNo>,
+    /// Connections, and strides with packets of them.
+    steps: Vec<(ConnId, u32)>,
     stops: Vec<Arc<Stop>>,
     leg: u64,
     /// What forgets its beginning.
@@ -76,6 +84,7 @@ impl Notes {
         let inner = trail.lock();
         Self {
             starts: Vec::new(),
+            steps: Vec::new(),
             stops: Vec::new(),
             leg: inner.leg,
             marks: inner.marks.clone().filter(|marks| marks.oldest().is_some()),
@@ -120,8 +129,25 @@ impl Notes {
         self.starts.push(packet);
     }
 
+    /// With this packet a connection was over because another one has its ports now.
+    pub fn over(&mut self, conn: ConnId, packet: PacketNo) {
+        if self.marks.is_none() {
+            self.steps.push((conn, path::stride(packet)));
+        }
+    }
+
     /// A connection got a segment: now and then it is kept as it is.
     pub fn fed(&mut self, entry: &mut Entry, segment: &Segment<'_>, packet: PacketNo) {
+        let stride = path::stride(packet);
+        if self.marks.is_none() && entry.stride != Some(stride) {
+            // The pieces of a fragmented packet may have come just before.
+            let before = stride.checked_sub(1);
+            let before = before.filter(|_| segment.payload_at.is_none() && !segment.is_empty());
+            let conn = entry.tcp.id;
+            self.steps.extend(before.map(|stride| (conn, stride)));
+            self.steps.push((conn, stride));
+            entry.stride = Some(stride);
+        }
         entry.since_stop += segment.len();
         if entry.since_stop >= self.leg && !entry.tcp.ended() {
             entry.since_stop = 0;
@@ -187,6 +213,16 @@ impl Trail {
         let mut inner = self.lock();
         inner.starts.extend(notes.starts.drain(..));
         inner.take(&mut notes.stops);
+        inner.known = path::stride(engine.last.0);
+        for (conn, stride) in notes.steps.drain(..) {
+            let at = conn.0 as usize;
+            if inner.paths.len() <= at {
+                inner.paths.resize_with(at + 1, Path::default);
+            }
+            if let Some(path) = inner.paths.get_mut(at) {
+                path.push(stride);
+            }
+        }
         if let Some(marks) = &mut inner.marks {
             marks.note(capture);
         }
@@ -206,7 +242,20 @@ impl Trail {
             .find(|stop| stop.conn == conn && stop.next <= packet)
             .cloned();
         let from = stop.as_ref().map(|stop| stop.next).or(start)?;
-        Some((Begin { marks, from }, stop))
+        let spooled = marks.oldest().is_some();
+        let strides = (!spooled).then(|| {
+            let path = inner.paths.get(conn.0 as usize);
+            let strides = path.into_iter().flat_map(Path::strides);
+            // What was read since is not noted yet: no more than goes into two strides.
+            let since = inner.known..=inner.known.saturating_add(1);
+            strides.chain(since).collect()
+        });
+        let begin = Begin {
+            marks,
+            from,
+            strides,
+        };
+        Some((begin, stop))
     }
 
     /// Derives the bytes of an event again; none where this capture does not show it, or `go_on` says no.
@@ -256,8 +305,9 @@ impl Trail {
         let bytes = event.span.len > 0;
         if bytes {
             let mut engine = Engine::of_one(config.clone(), find.want(), event.conn, flow, stop);
-            let mut capture = from.marks.seek(from.from)?;
-            while let Some(packet) = capture.next()? {
+            let to = Some(event.id.at).filter(|at| !at.is_end());
+            let mut walk = from.walk(to)?;
+            while let Some(packet) = walk.next()? {
                 let stop = packet.no.get().is_multiple_of(STRIDE) && !go_on();
                 if stop {
                     return Ok(None);
@@ -305,8 +355,8 @@ impl Trail {
             return Ok(());
         };
         let mut engine = Engine::of_one(config.clone(), want, conn, flow, stop);
-        let mut capture = from.marks.seek(from.from)?;
-        while let Some(packet) = capture.next()? {
+        let mut walk = from.walk(None)?;
+        while let Some(packet) = walk.next()? {
             if packet.no.get().is_multiple_of(STRIDE) && !watch(packet.no) {
                 return Ok(());
             }
@@ -318,6 +368,169 @@ impl Trail {
         Ok(())
     }
 }
+
+/// Packets of a connection: those that are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stretch {
+    /// The connection.
+    pub conn: ConnId,
+    /// The first packet that matters.
+    pub from: PacketNo,
+    /// The last one.
+    pub to: PacketNo,
+}
+
+/// Which connections a run looks at: it knows from an earlier one where each begins.
+pub(super) struct Among {
+    /// The connection that the first of `starts` began.
+    first: usize,
+    starts: Vec<PacketNo>,
+    /// How many of them have gone by.
+    gone: usize,
+    /// A bit for each of them.
+    wanted: Vec<u64>,
+}
+
+impl Among {
+    /// Where a connection begins, if that is known.
+    fn start(&self, conn: ConnId) -> Option<PacketNo> {
+        let at = (conn.0 as usize).checked_sub(self.first)?;
+        self.starts.get(at).copied()
+    }
+
+    /// The connection that this packet begins, and whether it is looked at. Packets come in order.
+    pub fn begun(&mut self, packet: PacketNo) -> Option<(ConnId, bool)> {
+        while self.starts.get(self.gone).is_some_and(|&it| it < packet) {
+            self.gone += 1;
+        }
+        let begins = self.starts.get(self.gone) == Some(&packet);
+        begins.then(|| {
+            let bits = self.wanted.get(self.gone / 64).copied();
+            let wanted = bits.is_some_and(|bits| bits >> (self.gone % 64) & 1 == 1);
+            (ConnId((self.first + self.gone) as u32), wanted)
+        })
+    }
+}
+
+impl Trail {
+    /// Reads some connections again in one go, each as far as it is asked for, into a sink that sees no others.
+    /// `watch` hears now and then how many packets went by and how many there are to come, and ends it by
+    /// answering false. Events are those of an unjudged run; sessions are numbered otherwise.
+    ///
+    /// # Errors
+    /// What kept the captures from being read.
+    pub fn follow_many(
+        &self,
+        config: &Config,
+        stretches: &[Stretch],
+        sink: &mut dyn Sink,
+        mut watch: impl FnMut(u64, u64) -> bool,
+    ) -> Result<(), Error> {
+        let Some((marks, among, stops, strides)) = self.among(stretches) else {
+            return Ok(());
+        };
+        let begin = |stretch: &Stretch| match stops.get(&stretch.conn) {
+            Some(stop) => Some(stop.next),
+            None => among.start(stretch.conn),
+        };
+        let Some(first) = stretches.iter().filter_map(begin).min() else {
+            return Ok(());
+        };
+        let last = stretches.iter().map(|it| it.to).max().unwrap_or(first);
+        let total = match &strides {
+            Some(strides) => strides.len() as u64,
+            None => last.get().saturating_sub(first.get()) / STRIDE + 1,
+        };
+        let mut stops: Vec<_> = stops.into_values().collect();
+        stops.sort_unstable_by_key(|stop| std::cmp::Reverse(stop.next));
+        let want = Want {
+            unjudged: true,
+            ..sink.want()
+        };
+        let mut engine = Engine::new(config.clone(), want);
+        engine.among = Some(among);
+        let mut walk = match strides {
+            Some(strides) => Walk::new(marks, first, strides)?,
+            None => Walk::through(&marks, first)?,
+        };
+        let mut gone = 0;
+        while let Some(packet) = walk.next()? {
+            if packet.no > last {
+                return Ok(());
+            }
+            if packet.no.get().is_multiple_of(STRIDE) {
+                gone += 1;
+                if !watch(gone, total) {
+                    return Ok(());
+                }
+            }
+            while let Some(stop) = stops.pop_if(|stop| stop.next <= packet.no) {
+                let flow = stop.entry.tcp.flow;
+                let key = Key::new(flow.client, flow.server);
+                engine.table.remove(&key);
+                engine.table.insert(key, stop.entry.clone());
+            }
+            if engine.packet(packet, sink).is_err() {
+                return Ok(());
+            }
+        }
+        let _ = engine.finish(sink);
+        Ok(())
+    }
+
+    /// The way in, whom to look at, whom to take up in its middle, and which strides are read.
+    fn among(&self, stretches: &[Stretch]) -> Option<Ways> {
+        let inner = self.lock();
+        let marks = inner.marks.clone()?;
+        let from: HashMap<_, _> = stretches.iter().map(|it| (it.conn, it.from)).collect();
+        let mut stops = HashMap::new();
+        for stop in &inner.stops {
+            if from.get(&stop.conn).is_some_and(|&from| stop.next <= from) {
+                stops.insert(stop.conn, Arc::clone(stop));
+            }
+        }
+        let starts: Vec<_> = inner.starts.iter().copied().collect();
+        let mut wanted = vec![0; starts.len().div_ceil(64)];
+        let mut strides = Vec::new();
+        for stretch in stretches {
+            let at = stretch.conn.0 as usize;
+            let last = path::stride(stretch.to);
+            let begin = stops
+                .get(&stretch.conn)
+                .map_or(0, |stop: &Arc<Stop>| path::stride(stop.next));
+            let along = inner.paths.get(at).into_iter().flat_map(Path::strides);
+            let along = along.chain(inner.known..=last);
+            for stride in along.filter(|&stride| stride >= begin && stride <= last) {
+                let at = stride as usize;
+                if strides.len() <= at {
+                    strides.resize(at + 1, false);
+                }
+                if let Some(is_read) = strides.get_mut(at) {
+                    *is_read = true;
+                }
+            }
+            if let Some(at) = at.checked_sub(inner.gone)
+                && let Some(bits) = wanted.get_mut(at / 64)
+                && !stops.contains_key(&stretch.conn)
+            {
+                *bits |= 1 << (at % 64);
+            }
+        }
+        let among = Among {
+            first: inner.gone,
+            starts,
+            gone: 0,
+            wanted,
+        };
+        let strides = (0..)
+            .zip(strides)
+            .filter_map(|(at, is_read)| is_read.then_some(at));
+        let strides = marks.oldest().is_none().then(|| strides.collect());
+        Some((marks, among, stops, strides))
+    }
+}
+
+type Ways = (Marks, Among, HashMap<ConnId, Arc<Stop>>, Option<Vec<u32>>);
 
 #[cfg(unix)]
 impl Trail {
@@ -428,6 +641,22 @@ impl Inner {
 struct Begin {
     marks: Marks,
     from: PacketNo,
+    /// The strides with packets of the connection; none where that is not known, along a spool.
+    strides: Option<Vec<u32>>,
+}
+
+impl Begin {
+    /// Goes along the connection's packets, and to this one.
+    fn walk(self, to: Option<PacketNo>) -> Result<Walk, Error> {
+        let Some(strides) = self.strides else {
+            return Walk::through(&self.marks, self.from);
+        };
+        let last = to.map(path::stride);
+        let along = strides
+            .into_iter()
+            .take_while(|&stride| last.is_none_or(|last| stride <= last));
+        Walk::new(self.marks, self.from, along.chain(last))
+    }
 }
 
 /// Whether the event comes with a payload of its own.

@@ -35,7 +35,7 @@ pub use page::Page;
 pub use parts::{Block, Cell, Explanation, Ruler, Run, Section, Table};
 pub use said::{said, sentences, translated};
 pub use story::{Piecework, Sent, Story, Talk};
-pub use trace::{Copied, Source, Trace, Traced};
+pub use trace::{Copied, Origin, Source, Trace, Traced};
 
 use crate::model::{Dir, Event, EventKind, Flow, Http, Loan, Tcp, Trust, Ws};
 use crate::sink::Escaped;

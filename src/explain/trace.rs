@@ -4,6 +4,7 @@ use super::story::Piecework;
 use crate::codec::inflate::{BlockKind, Inflate, Tap};
 use crate::model::{EventId, Side};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// The farthest that DEFLATE can reach back.
 const WINDOW: u64 = 32 << 10;
@@ -11,6 +12,8 @@ const WINDOW: u64 = 32 << 10;
 const COPIES: usize = 4096;
 /// Output bytes that are remembered of one message.
 const OUTPUT: usize = 64 << 10;
+/// Symbols that are remembered of one message.
+const SYMBOLS: usize = 64 << 10;
 
 /// One direction's compressed messages.
 #[derive(Clone, Debug)]
@@ -54,6 +57,61 @@ pub struct Traced {
     pub from: Vec<(Option<Source>, u64)>,
     /// Output bytes that were copied from within the message.
     pub own: u64,
+    /// Where each symbol begins: its bit among the compressed ones, and its first byte of the output. The first ones.
+    pub symbols: Vec<(u64, u64)>,
+}
+
+/// Where a byte of a message came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The bits of the compressed message that say so.
+    pub bits: Range<u64>,
+    /// The bytes of the message that came with it.
+    pub bytes: Range<u64>,
+    /// From where they were copied; none where they stand for themselves.
+    pub copied: Option<Copied>,
+}
+
+impl Traced {
+    /// Where a byte of the message came from; none behind what is remembered.
+    #[must_use]
+    pub fn origin(&self, at: u64) -> Option<Origin> {
+        let after = self.symbols.partition_point(|(_, begins)| *begins <= at);
+        let (bit, begins) = *self.symbols.get(after.checked_sub(1)?)?;
+        let (next_bit, ends) = self.symbols.get(after).copied().unwrap_or_else(|| {
+            let end = (self.input * 8, self.output_len);
+            if self.symbols.len() < SYMBOLS {
+                end
+            } else {
+                (bit, begins)
+            }
+        });
+        let before = self.copies.partition_point(|copy| copy.at <= at);
+        let copied = before.checked_sub(1).and_then(|i| self.copies.get(i));
+        let copied = copied.filter(|copy| at < copy.at + u64::from(copy.length));
+        let bytes = begins..ends;
+        bytes.contains(&at).then(|| Origin {
+            bits: bit..next_bit,
+            bytes,
+            copied: copied.copied(),
+        })
+    }
+
+    /// The bytes of the message that a compressed byte takes part in.
+    #[must_use]
+    pub fn given_by(&self, byte: u64) -> Option<Range<u64>> {
+        let bits = byte * 8..byte * 8 + 8;
+        let ends = self.symbols.iter().skip(1).copied();
+        let end = (self.input * 8, self.output_len);
+        let mut found: Option<Range<u64>> = None;
+        for ((bit, at), (next_bit, next_at)) in self.symbols.iter().zip(ends.chain([end])) {
+            if *bit < bits.end && next_bit > bits.start && *at < next_at {
+                let start = found.as_ref().map_or(*at, |found| found.start);
+                found = Some(start..next_at);
+            }
+        }
+        found
+    }
 }
 
 /// A copy: `length` bytes from `distance` back.
@@ -140,6 +198,12 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    fn symbol(&mut self, bit: u64) {
+        if self.traced.symbols.len() < SYMBOLS {
+            self.traced.symbols.push((bit, self.at));
+        }
+    }
+
     fn grow(&mut self, bytes: u64) {
         self.at += bytes;
         self.traced.output_len = self.at;
@@ -164,17 +228,24 @@ impl Look<'_> {
 
 impl Tap for Look<'_> {
     fn block(&mut self, at: u64, kind: BlockKind, last: bool) {
+        self.symbol(at);
         if self.traced.blocks.len() < 64 {
             self.traced.blocks.push((at, kind, last));
         }
     }
 
-    fn literal(&mut self, _: u64, _: u8) {
+    fn literal(&mut self, bit: u64, _: u8) {
+        self.symbol(bit);
         self.traced.literals += 1;
         self.grow(1);
     }
 
-    fn copy(&mut self, _: u64, distance: u32, length: u32) {
+    fn end_of_block(&mut self, bit: u64) {
+        self.symbol(bit);
+    }
+
+    fn copy(&mut self, bit: u64, distance: u32, length: u32) {
+        self.symbol(bit);
         let here = self.total + self.at;
         let from = here.checked_sub(u64::from(distance));
         let mut copied = Copied {
@@ -206,8 +277,50 @@ impl Tap for Look<'_> {
         self.grow(length.into());
     }
 
-    fn stored(&mut self, _: u64, bytes: &[u8]) {
+    fn stored(&mut self, bit: u64, bytes: &[u8]) {
+        self.symbol(bit);
         self.traced.literals += bytes.len() as u64;
         self.grow(bytes.len() as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three literals of eight bits behind a header of three, and a copy of them.
+    #[test]
+    fn a_byte_knows_its_bits_and_a_compressed_byte_what_it_gave() {
+        let earlier = VecDeque::new();
+        let mut look = Look {
+            traced: Traced::default(),
+            total: 0,
+            earlier: &earlier,
+            at: 0,
+        };
+        look.block(0, BlockKind::Fixed, false);
+        for bit in [3, 11, 19] {
+            look.literal(bit, b'x');
+        }
+        look.copy(27, 3, 6);
+        look.end_of_block(39);
+        let traced = Traced {
+            input: 6,
+            ..look.traced
+        };
+        let first = traced.origin(0).unwrap();
+        assert_eq!((first.bits, first.bytes, first.copied), (3..11, 0..1, None));
+        let copied = traced.origin(5).unwrap();
+        assert_eq!((copied.bits, copied.bytes), (27..39, 3..9));
+        assert_eq!(copied.copied.unwrap().distance, 3);
+        assert_eq!(traced.origin(9), None);
+        assert_eq!(traced.given_by(0), Some(0..1));
+        assert_eq!(
+            traced.given_by(3),
+            Some(2..9),
+            "its last bits begin the copy"
+        );
+        assert_eq!(traced.given_by(4), Some(3..9));
+        assert_eq!(traced.given_by(5), None);
     }
 }

@@ -92,6 +92,10 @@ pub struct Field {
     pub words: &'static [(&'static str, u64)],
     /// It cannot be read without the payload.
     pub payload: bool,
+    /// The only kind of message that has it, where it is of the payload of one.
+    pub kind: Option<Kind>,
+    /// It is the same for all events of a connection, as long as its ends are not taken the other way round.
+    pub conn: bool,
     get: Get,
 }
 
@@ -165,6 +169,8 @@ const fn field(name: &'static str, ty: Type, doc: &'static str, get: Get) -> Fie
         doc,
         words: &[],
         payload: false,
+        kind: None,
+        conn: false,
         get,
     }
 }
@@ -175,8 +181,14 @@ impl Field {
         self
     }
 
-    const fn of_payload(mut self) -> Self {
+    const fn of_payload(mut self, kind: Option<Kind>) -> Self {
         self.payload = true;
+        self.kind = kind;
+        self
+    }
+
+    const fn of_conn(mut self) -> Self {
+        self.conn = true;
         self
     }
 }
@@ -240,15 +252,15 @@ pub static FIELDS: &[Field] = &[
     field("frame.time_relative", Type::Span, "time since the first event", |v, f| f(Datum::Span(v.event.time.since(v.start)))),
     field("frame.time_epoch", Type::Span, "time since 1970-01-01 UTC", |v, f| f(Datum::Span(v.event.time.0))),
 
-    field("ip.addr", Type::Ip, "IPv4 address of either end", |v, f| both(v, false, f)),
+    field("ip.addr", Type::Ip, "IPv4 address of either end", |v, f| both(v, false, f)).of_conn(),
     field("ip.src", Type::Ip, "IPv4 address of the sender", |v, f| one_end(v, 0, false, f)),
     field("ip.dst", Type::Ip, "IPv4 address of the receiver", |v, f| one_end(v, 1, false, f)),
-    field("ipv6.addr", Type::Ip, "IPv6 address of either end", |v, f| both(v, true, f)),
+    field("ipv6.addr", Type::Ip, "IPv6 address of either end", |v, f| both(v, true, f)).of_conn(),
     field("ipv6.src", Type::Ip, "IPv6 address of the sender", |v, f| one_end(v, 0, true, f)),
     field("ipv6.dst", Type::Ip, "IPv6 address of the receiver", |v, f| one_end(v, 1, true, f)),
 
-    field("tcp.stream", Type::Number, "the connection, from 0", |v, f| number(f, v.event.conn.0)),
-    field("tcp.port", Type::Number, "port of either end", |v, f| { number(f, v.flow.client.port); number(f, v.flow.server.port); }),
+    field("tcp.stream", Type::Number, "the connection, from 0", |v, f| number(f, v.event.conn.0)).of_conn(),
+    field("tcp.port", Type::Number, "port of either end", |v, f| { number(f, v.flow.client.port); number(f, v.flow.server.port); }).of_conn(),
     field("tcp.srcport", Type::Number, "port of the sender", |v, f| port(v, 0, f)),
     field("tcp.dstport", Type::Number, "port of the receiver", |v, f| port(v, 1, f)),
     field("tcp.flags.syn", Type::Bool, "yes on the SYN and the SYN-ACK", |v, f| flag(v, f, |note| matches!(note, Note::Syn(_) | Note::SynAck(_)))),
@@ -309,25 +321,25 @@ pub static FIELDS: &[Field] = &[
         Some(Ws::Message(it)) => number(f, it.wire_length),
         _ => {}
     }),
-    field("websocket.payload", Type::Bytes, "payload of a message, unmasked and inflated", |v, f| if whole(v).is_some() { f(Datum::Bytes(v.loan.bytes.into())) }).of_payload(),
-    field("websocket.payload.text", Type::Text, "payload of a text message", |v, f| if let Some(text) = message(v).and_then(|it| text(it, v.loan)) { f(Datum::Text(text.into())) }).of_payload(),
-    field("websocket.payload.ping", Type::Bytes, "payload of a ping", |v, f| if whole(v) == Some(Kind::Ping) { f(Datum::Bytes(v.loan.bytes.into())) }).of_payload(),
-    field("websocket.payload.pong", Type::Bytes, "payload of a pong", |v, f| if whole(v) == Some(Kind::Pong) { f(Datum::Bytes(v.loan.bytes.into())) }).of_payload(),
+    field("websocket.payload", Type::Bytes, "payload of a message, unmasked and inflated", |v, f| if whole(v).is_some() { f(Datum::Bytes(v.loan.bytes.into())) }).of_payload(None),
+    field("websocket.payload.text", Type::Text, "payload of a text message", |v, f| if let Some(text) = message(v).and_then(|it| text(it, v.loan)) { f(Datum::Text(text.into())) }).of_payload(Some(Kind::Text)),
+    field("websocket.payload.ping", Type::Bytes, "payload of a ping", |v, f| if whole(v) == Some(Kind::Ping) { f(Datum::Bytes(v.loan.bytes.into())) }).of_payload(Some(Kind::Ping)),
+    field("websocket.payload.pong", Type::Bytes, "payload of a pong", |v, f| if whole(v) == Some(Kind::Pong) { f(Datum::Bytes(v.loan.bytes.into())) }).of_payload(Some(Kind::Pong)),
     field("websocket.payload.close.status_code", Type::Number, "code of a close frame", |v, f| {
         if whole(v) == Some(Kind::Close) && let Some(code) = CloseCode::read(v.loan.bytes) { number(f, code.0) }
-    }).of_payload(),
+    }).of_payload(Some(Kind::Close)),
     field("websocket.payload.close.reason", Type::Text, "reason of a close frame", |v, f| {
         if whole(v) == Some(Kind::Close) && let Some(reason) = v.loan.bytes.get(2..) { lossy(f, reason) }
-    }).of_payload(),
+    }).of_payload(Some(Kind::Close)),
 
     field("wscope.id", Type::Text, "the event's name, such as 4711.1", |v, f| f(Datum::Text(v.event.id.to_string().into()))),
     field("wscope.kind", Type::Text, "what kind of event it is", |v, f| word(f, v.event.kind.word())).words(KIND_WORDS),
     field("wscope.dir", Type::Text, "its direction", |v, f| if let Some(dir) = v.event.dir { word(f, dir.word()) }).words(DIRS),
-    field("wscope.addr", Type::Ip, "address of either end, of any version", |v, f| { f(Datum::Ip(v.flow.client.ip)); f(Datum::Ip(v.flow.server.ip)); }),
-    field("wscope.client.addr", Type::Ip, "address of the client", |v, f| f(Datum::Ip(v.flow.client.ip))),
-    field("wscope.client.port", Type::Number, "port of the client", |v, f| number(f, v.flow.client.port)),
-    field("wscope.server.addr", Type::Ip, "address of the server", |v, f| f(Datum::Ip(v.flow.server.ip))),
-    field("wscope.server.port", Type::Number, "port of the server", |v, f| number(f, v.flow.server.port)),
+    field("wscope.addr", Type::Ip, "address of either end, of any version", |v, f| { f(Datum::Ip(v.flow.client.ip)); f(Datum::Ip(v.flow.server.ip)); }).of_conn(),
+    field("wscope.client.addr", Type::Ip, "address of the client", |v, f| f(Datum::Ip(v.flow.client.ip))).of_conn(),
+    field("wscope.client.port", Type::Number, "port of the client", |v, f| number(f, v.flow.client.port)).of_conn(),
+    field("wscope.server.addr", Type::Ip, "address of the server", |v, f| f(Datum::Ip(v.flow.server.ip))).of_conn(),
+    field("wscope.server.port", Type::Number, "port of the server", |v, f| number(f, v.flow.server.port)).of_conn(),
     field("wscope.inferred", Type::Bool, "it rests on something that was not captured", |v, f| f(Datum::Bool(v.event.trust == crate::model::Trust::Inferred))),
     field("wscope.about", Type::Text, "the earlier event that it speaks of", |v, f| if let Some(about) = v.event.about { f(Datum::Text(about.to_string().into())) }),
     field("wscope.session", Type::Number, "the WebSocket session, from 0", |v, f| if let Some(session) = session(v) { number(f, session.0) }),

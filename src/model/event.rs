@@ -37,6 +37,32 @@ pub struct Event {
 
 const _: () = assert!(size_of::<Event>() <= 144, "events are kept by the million");
 
+impl Event {
+    /// An event that stands for none, for what is asked of a connection alone.
+    pub(crate) fn nothing_of(conn: ConnId) -> Self {
+        let what = What::Unfinished;
+        Self {
+            id: EventId {
+                at: PacketNo::FIRST,
+                nth: 0,
+            },
+            packet: PacketNo::FIRST,
+            first: PacketNo::FIRST,
+            time: Timestamp::default(),
+            conn,
+            dir: None,
+            span: Span::tcp(0, 0),
+            trust: Trust::Seen,
+            about: None,
+            kind: EventKind::Anomaly(Anomaly {
+                what,
+                text: Cow::Borrowed(""),
+                packets: None,
+            }),
+        }
+    }
+}
+
 /// What happened, by layer.
 #[derive(Clone, PartialEq, Debug)]
 pub enum EventKind {

@@ -33,6 +33,18 @@ pub fn is_unsafe(c: char) -> bool {
 
 /// At most `limit` characters of a text, escaped, in quotes; `…` says that there was more.
 pub(crate) fn quote(out: &mut String, text: &str, limit: usize) {
+    // Most texts are of printable ASCII: then a character is a byte, and none has to be written out.
+    let head = text.get(..limit.min(text.len())).unwrap_or_default();
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    if head.len() == limit.min(text.len()) && head.as_bytes().iter().all(is_plain) {
+        out.push('"');
+        out.push_str(head);
+        out.push('"');
+        if head.len() < text.len() {
+            out.push('…');
+        }
+        return;
+    }
     let end = text
         .char_indices()
         .nth(limit)
@@ -67,5 +79,16 @@ mod tests {
         let mut out = String::new();
         quote(&mut out, "你好吗", 2);
         assert_eq!(out, "\"你好\"…");
+        for (text, limit, shown) in [
+            ("", 2, "\"\""),
+            ("ab", 2, "\"ab\""),
+            ("abc", 2, "\"ab\"…"),
+            ("a你好", 2, "\"a你\"…"),
+            ("ab\x1bc", 3, "\"ab\\u{1b}\"…"),
+        ] {
+            out.clear();
+            quote(&mut out, text, limit);
+            assert_eq!(out, shown);
+        }
     }
 }

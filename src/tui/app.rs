@@ -3,10 +3,11 @@
 use super::notes::Notes;
 use super::pane::{bytes, connections, detail, explained, findings, stats, timeline, together};
 use super::prompt::{Histories, Prompt};
-use super::sift::Hits;
+use super::sweep::Sifting;
 use super::theme::Theme;
 use ratatui::layout::Size;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use wscope::engine::Replay;
 use wscope::explain::Lang;
@@ -61,18 +62,6 @@ pub enum Over {
     },
 }
 
-/// A filter or a search that is on.
-#[derive(Debug)]
-pub struct Sifting {
-    pub text: String,
-    pub generation: u64,
-    pub hits: Hits,
-    pub percent: u64,
-    pub done: bool,
-    /// Found before the index knew of them.
-    pub later: Vec<(ConnId, EventId)>,
-}
-
 /// Everything that is shown, or that decides what is shown.
 #[derive(Debug)]
 pub struct App {
@@ -99,6 +88,8 @@ pub struct App {
     pub over: Over,
     pub prompt: Option<Prompt>,
     pub histories: Histories,
+    /// Where they are kept across runs, if they are.
+    pub history: Option<PathBuf>,
     pub connections: connections::State,
     pub timeline: timeline::State,
     pub together: Option<together::State>,
@@ -190,6 +181,7 @@ impl App {
             over: Over::Nothing,
             prompt: None,
             histories: Histories::default(),
+            history: None,
             connections: connections::State::default(),
             timeline: timeline::State::default(),
             together: None,

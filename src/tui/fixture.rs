@@ -4,7 +4,7 @@ use super::app::App;
 use super::jobs::{self, Source};
 use super::msg::{Batch, Job, Lens, Msg};
 use super::theme::{Palette, Theme};
-use super::update::update;
+use super::update::{is_busy, update};
 use super::view::view;
 use crate::cli::args::Captures;
 use crossterm::event::{Event as Input, KeyCode, KeyEvent};
@@ -13,6 +13,7 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::engine::{self, Trail};
 use wscope::model::{Event, Flow, Limits, Loan, Sink, Want};
@@ -73,7 +74,10 @@ impl Bench {
 
     pub fn feed(&mut self, msg: Msg) {
         let mut next = VecDeque::from([msg]);
-        while let Some(msg) = next.pop_front() {
+        while let Some(msg) = next
+            .pop_front()
+            .or_else(|| is_busy(&self.app).then_some(Msg::Idle(Duration::MAX)))
+        {
             for job in update(&mut self.app, msg) {
                 if let Job::Copy(text) = job {
                     self.copied = Some(text);

@@ -2,7 +2,8 @@
 
 use super::compare;
 use super::export;
-use super::msg::{Batch, Job, Lens, Msg};
+use super::history;
+use super::msg::{Batch, Glass, Job, Lens, Msg};
 use super::sift::Needle;
 use crate::cli::args::Captures;
 #[cfg(unix)]
@@ -10,15 +11,15 @@ use crate::cli::live::Live;
 #[cfg(unix)]
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender, SyncSender};
+use std::sync::{Arc, Mutex};
 #[cfg(unix)]
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
-use wscope::engine::{self, Replay, Trail};
-use wscope::explain::{Explanation, Lang, Story, explain, texts};
+use wscope::engine::{self, Replay, Stretch, Trail};
+use wscope::explain::{Explanation, Lang, Story, Traced, explain, texts};
 use wscope::field::View;
 use wscope::model::{
     ConnId, Event, EventId, EventKind, Flow, Loan, Note, PacketNo, Sink, Tcp, Timestamp, Want, Ws,
@@ -28,8 +29,8 @@ use wscope::source::Capture;
 #[cfg(unix)]
 use wscope::source::{Progress, SpoolReader};
 
-/// Messages that may wait; whoever has more waits too.
-pub const QUEUE: usize = 32;
+/// Messages that may wait; whoever has more waits too. A key waits behind them.
+pub const QUEUE: usize = 8;
 
 /// Events that a batch has at most.
 const BATCH: usize = 1024;
@@ -54,6 +55,7 @@ pub fn load(mut capture: Capture, source: Source, queue: SyncSender<Msg>) {
             sent: Instant::now(),
             queue: queue.clone(),
             lens: source.lens,
+            glass: Glass::default(),
             start: None,
         };
         let last = queue.clone();
@@ -84,6 +86,7 @@ pub fn watch(mut live: Live, mut reader: SpoolReader, source: Source, queue: Syn
             sent: Instant::now(),
             queue: queue.clone(),
             lens: source.lens,
+            glass: Glass::default(),
             start: None,
         })));
         // What came is shown before more is waited for.
@@ -151,6 +154,7 @@ struct Batches {
     sent: Instant,
     queue: SyncSender<Msg>,
     lens: Lens,
+    glass: Glass,
     start: Option<Timestamp>,
 }
 
@@ -182,8 +186,10 @@ impl Sink for Batches {
             loan,
             start,
         };
-        self.batch.look(&self.lens, &view);
-        if self.batch.events.len() >= BATCH || self.sent.elapsed() > PATIENCE {
+        self.batch.look(&self.lens, &mut self.glass, &view);
+        let len = self.batch.events.len();
+        // The clock is asked now and then: that takes as long as an event does.
+        if len >= BATCH || len.is_multiple_of(32) && self.sent.elapsed() > PATIENCE {
             self.send()?;
         }
         Ok(())
@@ -223,7 +229,9 @@ impl Workers {
             } => (1, Some(*generation)),
             Job::Sift { generation, .. } => (4, Some(*generation)),
             Job::Previews { generation, .. } => (2, Some(*generation)),
-            Job::Explain { generation, .. } => (5, Some(*generation)),
+            Job::Explain { generation, .. } | Job::Trace { generation, .. } => {
+                (5, Some(*generation))
+            }
             _ => (3, None),
         };
         let (jobs, newest) = &self.threads[thread];
@@ -232,6 +240,15 @@ impl Workers {
         }
         // A worker lives as long as the queue it answers into.
         let _ = jobs.send(job);
+    }
+
+    /// Ends the reading for filters and searches other than these.
+    pub fn only(&self, filter: Option<u64>, search: Option<u64>) {
+        for (thread, generation) in [(1, filter), (4, search)] {
+            self.threads[thread]
+                .1
+                .store(generation.unwrap_or(0), Ordering::Relaxed);
+        }
     }
 }
 
@@ -246,6 +263,7 @@ fn worker(source: Source, queue: SyncSender<Msg>) -> (Sender<Job>, Arc<AtomicU64
                 Job::Replay { generation, .. }
                 | Job::Sift { generation, .. }
                 | Job::Explain { generation, .. }
+                | Job::Trace { generation, .. }
                 | Job::Previews { generation, .. } => Some(*generation),
                 _ => None,
             };
@@ -282,13 +300,39 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
             generation,
             answer: explained(source, lang, &event, &flow, fresh),
         },
+        Job::Trace {
+            generation,
+            event,
+            flow,
+        } => Msg::Traced {
+            generation,
+            answer: traced(source, &event, &flow, fresh),
+        },
         Job::Sift {
             generation,
             needle,
             start,
-        } => match sift(source, generation, &needle, start, fresh, send) {
+            stretches,
+        } => match sift(
+            source,
+            (generation, &needle, start),
+            &stretches,
+            fresh,
+            send,
+        ) {
             Ok(msg) => msg,
-            Err(error) => Msg::Said(Err(error)),
+            Err(error) => {
+                let hits = Vec::new();
+                let (percent, done) = (100, true);
+                send(Msg::Sifted {
+                    generation,
+                    hits,
+                    percent,
+                    done,
+                    from: None,
+                });
+                Msg::Said(Err(error))
+            }
         },
         Job::CloseUp { conn, flow } => match close_up(source, conn, &flow) {
             Ok(index) => Msg::CloseUp {
@@ -316,6 +360,11 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
             Ok(()) => return,
             Err(error) => Msg::Said(Err(format!("{}: {error}", path.display()))),
         },
+        Job::Remember { path, line } => {
+            // A convenience: where it cannot be kept, it is not.
+            let _ = history::add(&path, &line);
+            return;
+        }
         Job::Export { path, what } => Msg::Said(export::export(&source.captures, &path, &what)),
         // Only the thread that draws writes to the terminal.
         Job::Copy(_) => return,
@@ -409,6 +458,39 @@ fn explained(
         .ok_or_else(|| texts::say(lang, "ui.explained.gone", &[]))
 }
 
+/// Inflates the messages of the event's connection again, up to it.
+fn traced(
+    source: &Source,
+    wanted: &Event,
+    flow: &Flow,
+    fresh: &dyn Fn() -> bool,
+) -> Option<Box<Traced>> {
+    if source.captures.filter.is_some() || !source.trail.is_usable() {
+        return None;
+    }
+    let mut found = None;
+    let mut story = Story::new(false, |event, _, _, talk| {
+        let is = event.conn == wanted.conn
+            && event.id.at == wanted.id.at
+            && event.kind.word() == wanted.kind.word()
+            && (event.dir, event.span) == (wanted.dir, wanted.span);
+        if !is {
+            return Ok(());
+        }
+        let trace = wanted.dir.and_then(|dir| dir.of(&talk.trace).as_ref());
+        found = trace.and_then(|trace| trace.last.clone());
+        Err(io::ErrorKind::Interrupted.into())
+    });
+    let conn = (wanted.conn, flow, PacketNo::FIRST);
+    let watch = |packet| fresh() && packet <= wanted.id.at;
+    let read = source
+        .trail
+        .follow(&source.captures.config(), conn, &mut story, watch);
+    drop(story);
+    read.ok()?;
+    found.map(Box::new)
+}
+
 fn can_be_read_again(captures: &Captures) -> Result<(), String> {
     let fine =
         |file: &Path| file != Path::new("-") && file.metadata().is_ok_and(|meta| meta.is_file());
@@ -425,80 +507,162 @@ fn can_be_read_again(captures: &Captures) -> Result<(), String> {
     ))
 }
 
-/// Looks through the whole capture; what is found is sent as it is found.
+/// Connections from which on two threads share the work.
+const SHARED: usize = 4;
+
+/// Looks at payloads of messages; what is found is sent as it is found.
 fn sift(
     source: &Source,
-    generation: u64,
-    needle: &Needle,
-    start: Timestamp,
+    (generation, needle, start): (u64, &Needle, Timestamp),
+    stretches: &[Stretch],
     fresh: &dyn Fn() -> bool,
     send: &mut dyn FnMut(Msg) -> bool,
 ) -> Result<Msg, String> {
-    struct Sieve<'a> {
-        needle: &'a Needle,
-        start: Timestamp,
-        hits: std::cell::RefCell<Vec<(ConnId, EventId)>>,
-    }
-    impl Sink for &Sieve<'_> {
-        fn want(&self) -> Want {
-            Want {
-                joined: true,
-                ..Want::default()
-            }
-        }
-        fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
-            let start = self.start;
-            let view = View {
-                event,
-                flow,
-                loan,
-                start,
-            };
-            if self.needle.hits(&view) {
-                self.hits.borrow_mut().push((event.conn, event.id));
-            }
-            Ok(())
-        }
-    }
     can_be_read_again(&source.captures)?;
     #[cfg(unix)]
     if source.captures.has_forgotten() {
-        return sift_rest(source, generation, (needle, start), fresh);
+        return sift_rest(source, generation, (needle, start, stretches), fresh);
     }
-    let mut capture = source.captures.open().map_err(|error| error.to_string())?;
-    let sieve = Sieve {
-        needle,
-        start,
-        hits: Default::default(),
-    };
+    let hits = Found::default();
     let mut sent = Instant::now();
-    engine::run(
-        &mut capture,
-        source.captures.config(),
-        &mut &sieve,
-        |progress, _| {
-            if sent.elapsed() < PATIENCE * 2 {
-                return fresh();
+    let mut tell = |done: u64, total: u64| {
+        if sent.elapsed() < PATIENCE * 2 {
+            return fresh();
+        }
+        sent = Instant::now();
+        let total = total.max(1);
+        send(Msg::Sifted {
+            generation,
+            hits: hits.take(),
+            percent: done.min(total).saturating_mul(100) / total,
+            done: false,
+            from: None,
+        }) && fresh()
+    };
+    let config = source.captures.config();
+    let sieve = |stretches| Sieve {
+        needle: needle.clone(),
+        start,
+        stretches,
+        hits: hits.clone(),
+    };
+    let along = source.captures.filter.is_none() && source.trail.is_usable();
+    if !along || needle.needs_everything() {
+        let mut capture = source.captures.open().map_err(|error| error.to_string())?;
+        let mut sieve = sieve(stretches.to_vec());
+        engine::run(&mut capture, config, &mut sieve, |progress, _| {
+            tell(progress.bytes, progress.total.unwrap_or(u64::MAX))
+        })
+        .map_err(|error| error.to_string())?;
+    } else {
+        // Every other connection is another thread's, where there are enough.
+        let turn = |which: usize| stretches.iter().skip(which).step_by(2).copied();
+        let shared = stretches.len() >= SHARED;
+        let (mine, others): (Vec<_>, Vec<_>) = match shared {
+            true => (turn(0).collect(), turn(1).collect()),
+            false => (stretches.to_vec(), Vec::new()),
+        };
+        let go_on = Arc::new(AtomicBool::new(true));
+        let helper = shared.then(|| {
+            let (trail, config) = (source.trail.clone(), config.clone());
+            let (mut sieve, go_on) = (sieve(others.clone()), Arc::clone(&go_on));
+            thread::spawn(move || {
+                let watch = |_, _| go_on.load(Ordering::Relaxed);
+                trail.follow_many(&config, &others, &mut sieve, watch)
+            })
+        });
+        let mut sieve = sieve(mine.clone());
+        let mut all = (0, 0);
+        let done = source
+            .trail
+            .follow_many(&config, &mine, &mut sieve, |done, total| {
+                all = (done, total);
+                tell(done, total)
+            });
+        if let Some(helper) = helper {
+            while !helper.is_finished() {
+                if done.is_err() || !tell(all.0, all.1) {
+                    go_on.store(false, Ordering::Relaxed);
+                }
+                thread::sleep(Duration::from_millis(5));
             }
-            sent = Instant::now();
-            let total = progress.total.unwrap_or(u64::MAX).max(1);
-            send(Msg::Sifted {
-                generation,
-                hits: sieve.hits.take(),
-                percent: progress.bytes.min(total).saturating_mul(100) / total,
-                done: false,
-                from: None,
-            }) && fresh()
-        },
-    )
-    .map_err(|error| error.to_string())?;
+            let helped = helper.join();
+            let text = |error: wscope::Error| error.to_string();
+            helped.map_err(|_| "a thread broke down")?.map_err(text)?;
+        }
+        done.map_err(|error| error.to_string())?;
+    }
     Ok(Msg::Sifted {
         generation,
-        hits: sieve.hits.take(),
+        hits: hits.take(),
         percent: 100,
         done: true,
         from: None,
     })
+}
+
+/// What was found and not sent yet.
+#[derive(Clone, Default)]
+struct Found(Arc<Mutex<Vec<(ConnId, EventId)>>>);
+
+impl Found {
+    fn take(&self) -> Vec<(ConnId, EventId)> {
+        self.0
+            .lock()
+            .map_or_else(|_| Vec::new(), |mut hits| std::mem::take(&mut *hits))
+    }
+
+    fn push(&self, hit: (ConnId, EventId)) {
+        if let Ok(mut hits) = self.0.lock() {
+            hits.push(hit);
+        }
+    }
+}
+
+/// Asks the messages of some stretches.
+struct Sieve {
+    needle: Needle,
+    start: Timestamp,
+    /// In the order of their connections.
+    stretches: Vec<Stretch>,
+    hits: Found,
+}
+
+impl Sieve {
+    fn lets_pass(&self, event: &Event, flow: &Flow, loan: Loan<'_>) -> bool {
+        let start = self.start;
+        let view = View {
+            event,
+            flow,
+            loan,
+            start,
+        };
+        self.is_asked_for(event) && self.needle.hits(&view)
+    }
+
+    fn is_asked_for(&self, event: &Event) -> bool {
+        let of = |stretch: &Stretch| stretch.conn;
+        let at = self.stretches.binary_search_by_key(&event.conn, of);
+        let within = |it: &Stretch| event.packet >= it.from && event.packet <= it.to;
+        matches!(event.kind, EventKind::Ws(Ws::Message(_)))
+            && at.is_ok_and(|at| self.stretches.get(at).is_some_and(within))
+    }
+}
+
+impl Sink for Sieve {
+    fn want(&self) -> Want {
+        Want {
+            joined: true,
+            ..Want::default()
+        }
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        if self.lets_pass(event, flow, loan) {
+            self.hits.push((event.conn, event.id));
+        }
+        Ok(())
+    }
 }
 
 /// Looks through what is still in the spool.
@@ -506,18 +670,17 @@ fn sift(
 fn sift_rest(
     source: &Source,
     generation: u64,
-    (needle, start): (&Needle, Timestamp),
+    (needle, start, stretches): (&Needle, Timestamp, &[Stretch]),
     fresh: &dyn Fn() -> bool,
 ) -> Result<Msg, String> {
     /// Counts each connection's events of the packet at hand.
-    struct Counting<'a> {
-        needle: &'a Needle,
-        start: Timestamp,
+    struct Counting {
+        sieve: Sieve,
         at: PacketNo,
         counts: HashMap<ConnId, u32>,
         hits: Vec<(ConnId, EventId)>,
     }
-    impl Sink for Counting<'_> {
+    impl Sink for Counting {
         fn want(&self) -> Want {
             Want {
                 joined: true,
@@ -530,14 +693,7 @@ fn sift_rest(
                 self.counts.clear();
             }
             let nth = self.counts.entry(event.conn).or_insert(0);
-            let start = self.start;
-            let view = View {
-                event,
-                flow,
-                loan,
-                start,
-            };
-            if self.needle.hits(&view) {
+            if self.sieve.lets_pass(event, flow, loan) {
                 let (at, nth) = (event.id.at, *nth);
                 self.hits.push((event.conn, EventId { at, nth }));
             }
@@ -550,8 +706,12 @@ fn sift_rest(
     let config = source.captures.config();
     for attempt in 0.. {
         let mut sink = Counting {
-            needle,
-            start,
+            sieve: Sieve {
+                needle: needle.clone(),
+                start,
+                stretches: stretches.to_vec(),
+                hits: Found::default(),
+            },
             at: PacketNo::FIRST,
             counts: HashMap::new(),
             hits: Vec::new(),
@@ -663,17 +823,44 @@ fn previews(
     heads.texts
 }
 
-/// Hands on keys, the mouse and new sizes.
+/// How long the keyboard is waited for until one asks whether there still is a terminal.
+const LISTEN: Duration = Duration::from_millis(500);
+
+/// Hands on keys, the mouse and new sizes; ends the screen where the terminal is gone.
 pub fn listen(queue: SyncSender<Msg>) {
     thread::spawn(move || {
         loop {
-            let msg = crossterm::event::read().map_or(Msg::Stop, Msg::Input);
+            // Who waits without an end for a terminal that is gone would ask it again and again.
+            let msg = match crossterm::event::poll(LISTEN) {
+                Ok(true) => crossterm::event::read().map_or(Msg::Stop, Msg::Input),
+                Ok(false) if !is_gone() => continue,
+                Ok(false) | Err(_) => Msg::Stop,
+            };
             let stop = matches!(msg, Msg::Stop);
             if queue.send(msg).is_err() || stop {
                 return;
             }
         }
     });
+}
+
+/// Whether the terminal was hung up: who heeds SIGHUP never asks.
+#[cfg(unix)]
+fn is_gone() -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd as _;
+    let out = io::stdout();
+    let mut asked = [PollFd::new(out.as_fd(), PollFlags::empty())];
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR;
+    poll(&mut asked, PollTimeout::ZERO).is_ok()
+        && asked
+            .iter()
+            .any(|asked| asked.revents().is_some_and(|it| it.intersects(gone)))
+}
+
+#[cfg(not(unix))]
+fn is_gone() -> bool {
+    false
 }
 
 /// Hands on the signals that ask us to go, or to stand aside.

@@ -13,7 +13,9 @@ mod compare;
 mod export;
 #[cfg(test)]
 mod fixture;
+mod history;
 mod jobs;
+mod json;
 mod keys;
 mod msg;
 mod notes;
@@ -22,6 +24,7 @@ pub mod present;
 mod prompt;
 mod sheet;
 mod sift;
+mod sweep;
 mod theme;
 mod update;
 mod view;
@@ -45,8 +48,9 @@ use ratatui::layout::{Position, Rect};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
+use sweep::Sifting;
 pub use theme::{Palette, Theme};
 use wscope::engine::Trail;
 use wscope::explain::Lang;
@@ -60,6 +64,9 @@ const PICTURE: Duration = Duration::from_millis(33);
 /// How long a picture waits for bytes that are quick to come.
 const QUICK: Duration = Duration::from_millis(15);
 
+/// How long one looks through the index until keys are asked for again.
+const SLICE: Duration = Duration::from_millis(4);
+
 /// How the screen begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
@@ -67,6 +74,8 @@ pub struct Opening {
     pub lang: Lang,
     /// The event to go to.
     pub at: Option<EventId>,
+    /// Whether filters and searches are kept for later runs.
+    pub history: bool,
 }
 
 /// Shows captures until someone quits; answers with what was wrong with them.
@@ -90,11 +99,15 @@ pub fn run(captures: &Captures, opening: Opening) -> Result<Vec<wscope::Error>> 
         .join(" ");
     app.at = opening.at;
     app.lang = opening.lang;
+    if let Some(path) = history::place().filter(|_| opening.history) {
+        app.histories = history::read(&path);
+        app.history = Some(path);
+    }
     match Notes::open(&captures.files) {
         Ok(notes) => app.notes = notes,
         Err(why) => app.said = Some(Err(why)),
     }
-    open_filtered(&mut app, &workers, &source);
+    open_filtered(&mut app, &source);
     jobs::listen(queue.clone());
     jobs::load(capture, source.clone(), queue);
     turn(&mut app, &mut screen, &messages, (&workers, &source))?;
@@ -102,14 +115,11 @@ pub fn run(captures: &Captures, opening: Opening) -> Result<Vec<wscope::Error>> 
 }
 
 /// Begins with the display filter of the command line, where there is one.
-fn open_filtered(app: &mut App, workers: &Workers, source: &Source) {
-    let mut first = Vec::new();
+fn open_filtered(app: &mut App, source: &Source) {
     if let Some(filter) = &source.captures.display {
-        update::filter(app, &filter.to_string(), &mut first);
+        update::filter(app, &filter.to_string());
     }
-    for job in first {
-        start(job, workers, source);
-    }
+    look_through(app, source);
 }
 
 /// Shows a live capture until someone quits, or until the terminal is gone; answers with what went wrong.
@@ -136,7 +146,7 @@ pub fn run_live(
     app.live = Some(app::Live::new(history.clone()));
     app.lang = opening.lang;
     app.index = wscope::sink::Index::with_limit(ROWS);
-    open_filtered(&mut app, &workers, &source);
+    open_filtered(&mut app, &source);
     jobs::listen(queue.clone());
     jobs::watch(live, reader, source.clone(), queue);
     let shown = turn(&mut app, &mut screen, &messages, (&workers, &source));
@@ -187,33 +197,57 @@ fn turn(
 ) -> Result<()> {
     screen.terminal.draw(|frame| view::view(app, frame))?;
     while !app.quit {
-        let Ok(msg) = messages.recv() else { break };
+        let msg = match update::is_busy(app) {
+            true => match messages.try_recv() {
+                Err(TryRecvError::Empty) => Msg::Idle(SLICE),
+                Ok(msg) => msg,
+                Err(TryRecvError::Disconnected) => break,
+            },
+            false => match messages.recv() {
+                Ok(msg) => msg,
+                Err(_) => break,
+            },
+        };
         let mut due = Instant::now()
-            + if matches!(msg, Msg::Batch(_)) {
+            + if matches!(msg, Msg::Batch(_) | Msg::Idle(_)) {
                 PICTURE
             } else {
                 Duration::ZERO
             };
         let mut next = Some(msg);
         while let Some(msg) = next.take() {
+            let is_key = matches!(msg, Msg::Input(_));
+            let mut asked = false;
             for job in update::update(app, msg) {
+                asked = true;
                 due = due.max(Instant::now() + QUICK);
-                start(job, workers, source);
+                start(job, workers);
             }
+            // Who pressed a key sees what it did before anything else is taken.
+            let at_once = is_key && !asked;
             look_through(app, source);
+            let of = |sifting: &Option<Sifting>| sifting.as_ref().map(|it| it.generation);
+            workers.only(of(&app.filter), of(&app.search));
             if std::mem::take(&mut app.suspend) {
                 screen.suspend()?;
                 app.size = screen.terminal.size()?;
             }
             // What is asked for now is worth waiting for; otherwise draw when there is nothing more.
-            let patience = if app.bytes.answer.is_none() {
+            let patience = if update::is_busy(app) {
+                Duration::ZERO
+            } else if app.bytes.answer.is_none() {
                 due.saturating_duration_since(Instant::now())
             } else {
                 Duration::ZERO
             };
+            if app.quit || at_once {
+                break;
+            }
             next = match messages.recv_timeout(patience) {
-                _ if app.quit => None,
                 Ok(msg) => Some(msg),
+                Err(RecvTimeoutError::Timeout) if update::is_busy(app) && Instant::now() < due => {
+                    Some(Msg::Idle(SLICE))
+                }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
             };
             if next.is_some() && Instant::now() > due + PICTURE {
@@ -226,31 +260,21 @@ fn turn(
     Ok(())
 }
 
-/// Hands a job to its thread, and lets the loader look through what is still to come.
-fn start(job: Job, workers: &Workers, source: &Source) {
+/// Hands a job to its thread.
+fn start(job: Job, workers: &Workers) {
     match job {
         Job::Copy(text) => copy(&text),
-        Job::Sift {
-            generation,
-            needle: sift::Needle::Filter(ref filter),
-            ..
-        } => {
-            if let Ok(mut lens) = source.lens.lock() {
-                *lens = Some((generation, filter.clone()));
-            }
-            workers.start(job);
-        }
         job => workers.start(job),
     }
 }
 
-/// Takes the filter off the loader where there is none any more.
+/// Lets the loader look for what needs payloads, in what is still to come.
 fn look_through(app: &App, source: &Source) {
-    if app.filter.is_none()
-        && let Ok(mut lens) = source.lens.lock()
-    {
-        *lens = None;
-    }
+    source.lens.set([&app.filter, &app.search].map(|sifting| {
+        let sifting = sifting.as_ref()?;
+        let wanted = sifting.needle.needs_payload();
+        wanted.then_some((sifting.generation, &sifting.needle))
+    }));
 }
 
 /// Hands a text to the terminal's clipboard: OSC 52, in base64, so that nothing in it is obeyed.

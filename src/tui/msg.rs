@@ -3,10 +3,12 @@
 use super::sift::Needle;
 use crossterm::event::Event as Input;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use wscope::engine::Replay;
-use wscope::explain::{Explanation, Lang};
-use wscope::field::{Filter, View};
+use std::time::Duration;
+use wscope::engine::{Replay, Stretch};
+use wscope::explain::{Explanation, Lang, Traced};
+use wscope::field::View;
 use wscope::model::{ConnId, Counts, Event, EventId, Flow, Loan, PacketNo, Timestamp};
 use wscope::sink::{Index, preview};
 use wscope::source::Progress;
@@ -48,18 +50,66 @@ pub enum Msg {
         generation: u64,
         answer: Result<Box<Explanation>, String>,
     },
+    /// Where the bytes of a compressed message came from; none where that is not known.
+    Traced {
+        generation: u64,
+        answer: Option<Box<Traced>>,
+    },
     /// Two messages side by side.
     Compared(Vec<(char, String)>),
     /// Something was done, or not.
     Said(Result<String, String>),
+    /// Nothing happened: there is time to look through the index, this much.
+    Idle(Duration),
     /// The system asks us to go.
     Stop,
     /// The system asks us to stand aside for a while.
     Suspend,
 }
 
-/// The filter that the loader applies to what it sends, and its generation.
-pub type Lens = Arc<Mutex<Option<(u64, Filter)>>>;
+/// What the loader looks for in what it sends: the filter and the search, each with its generation.
+#[derive(Clone, Default)]
+pub struct Lens(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// Changes with the needles.
+    version: AtomicU64,
+    needles: Mutex<Needles>,
+}
+
+type Needles = [Option<(u64, Needle)>; 2];
+
+impl Lens {
+    /// Looks for these from now on.
+    pub fn set(&self, wanted: [Option<(u64, &Needle)>; 2]) {
+        let Ok(mut needles) = self.0.needles.lock() else {
+            return;
+        };
+        let now = needles.each_ref().map(|it| it.as_ref().map(|(of, _)| *of));
+        if now != wanted.map(|it| it.map(|(of, _)| of)) {
+            *needles = wanted.map(|it| it.map(|(of, needle)| (of, needle.clone())));
+            self.0.version.fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
+/// What a lens was when it was looked through last: asked for each event, so without a lock.
+#[derive(Default)]
+pub struct Glass {
+    version: u64,
+    needles: Needles,
+}
+
+/// What of a batch passed a filter or was found.
+#[derive(Debug)]
+pub struct Passed {
+    pub generation: u64,
+    /// The first event that was looked at.
+    pub from: usize,
+    /// The places of those that passed.
+    pub hits: Vec<u32>,
+}
 
 /// Events, in timeline order.
 #[derive(Debug, Default)]
@@ -69,8 +119,8 @@ pub struct Batch {
     /// The beginnings of the payloads, one behind the other.
     pub previews: String,
     pub progress: Option<(Progress, Counts)>,
-    /// What passed the filter of this generation.
-    pub passed: Option<(u64, Vec<(ConnId, EventId)>)>,
+    /// What passed the filter, and what the search found.
+    pub passed: [Option<Passed>; 2],
 }
 
 impl Batch {
@@ -88,18 +138,36 @@ impl Batch {
             .push((event.clone(), *flow, self.previews.len() - before));
     }
 
-    /// Notes the event if it passes the filter that is on.
-    pub fn look(&mut self, lens: &Lens, view: &View<'_>) {
-        let Ok(lens) = lens.lock() else { return };
-        let Some((generation, filter)) = &*lens else {
+    /// Notes the event that came last if it passes the filter, or the search finds it.
+    pub fn look(&mut self, lens: &Lens, glass: &mut Glass, view: &View<'_>) {
+        let version = lens.0.version.load(Ordering::Acquire);
+        if glass.version != version
+            && let Ok(needles) = lens.0.needles.lock()
+        {
+            glass.version = version;
+            glass.needles.clone_from(&needles);
+        }
+        let Some(at) = self.events.len().checked_sub(1) else {
             return;
         };
-        if self.passed.as_ref().is_some_and(|(of, _)| of != generation) {
-            self.passed = None;
-        }
-        let (_, passed) = self.passed.get_or_insert((*generation, Vec::new()));
-        if filter.passes(view) {
-            passed.push((view.event.conn, view.event.id));
+        for (passed, needle) in self.passed.iter_mut().zip(&glass.needles) {
+            let Some((generation, needle)) = needle else {
+                continue;
+            };
+            if passed
+                .as_ref()
+                .is_some_and(|it| it.generation != *generation)
+            {
+                *passed = None;
+            }
+            let passed = passed.get_or_insert_with(|| Passed {
+                generation: *generation,
+                from: at,
+                hits: Vec::new(),
+            });
+            if needle.hits(view) {
+                passed.hits.push(at as u32);
+            }
         }
     }
 }
@@ -120,11 +188,18 @@ pub enum Job {
         flow: Flow,
         lang: Lang,
     },
-    /// Look through the whole capture.
+    /// Find out where the bytes of a compressed message came from.
+    Trace {
+        generation: u64,
+        event: Box<Event>,
+        flow: Flow,
+    },
+    /// Look at the payloads of messages in these packets.
     Sift {
         generation: u64,
         needle: Needle,
         start: Timestamp,
+        stretches: Vec<Stretch>,
     },
     /// Read one connection with every acknowledgement.
     CloseUp { conn: ConnId, flow: Flow },
@@ -142,6 +217,8 @@ pub enum Job {
     Save { path: PathBuf, bytes: Vec<u8> },
     /// Replace a file by this text.
     Keep { path: PathBuf, text: String },
+    /// Keep what was typed for later runs.
+    Remember { path: PathBuf, line: String },
     /// Write packets of connections into a new capture.
     Export { path: PathBuf, what: Vec<Extract> },
     /// Hand a text to the terminal's clipboard.

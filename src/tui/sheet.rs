@@ -1,7 +1,7 @@
 //! What the bytes of an event look like, row by row; a row is made when it is seen.
 
 use super::canvas::{size, wrap};
-use super::compare::json;
+use super::json;
 use super::wire::{self, Area};
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -22,7 +22,8 @@ const HOLE: u64 = 64;
 #[derive(PartialEq, Eq, Debug)]
 pub enum Row {
     Title(String),
-    Text(String),
+    /// A text, and the bytes of the payload that it stands for, where it does for some.
+    Text(String, Option<Range<u64>>),
     Bytes {
         at: String,
         hex: String,
@@ -89,7 +90,7 @@ struct Section {
 }
 
 enum Body {
-    Text(Vec<String>),
+    Text(Vec<(String, Option<Range<u64>>)>),
     Payload,
     Unmasked,
     /// Bytes of a piece.
@@ -129,7 +130,9 @@ impl<'a> Sheet<'a> {
             let size = size(sheet.unmasked.len() as u64);
             sheet.push(tr(lang, how, &[("size", &size)]), Body::Unmasked);
         }
-        if !replay.payload.is_empty() && (all || view == View::Payload) {
+        // Beside the JSON, so that one can see which bytes spell what.
+        let beside = view == View::Json && sheet.height > 0;
+        if !replay.payload.is_empty() && (all || beside || view == View::Payload) {
             let inflated = matches!(replay.event.kind, EventKind::Ws(Ws::Message(message)) if message.compressed);
             let how = match inflated {
                 true => "payload, {size}, inflated",
@@ -187,7 +190,10 @@ impl<'a> Sheet<'a> {
             ..
         } = self.replay;
         match &section.body {
-            Body::Text(lines) => Row::Text(lines.get(row).cloned().unwrap_or_default()),
+            Body::Text(lines) => {
+                let (text, bytes) = lines.get(row).cloned().unwrap_or_default();
+                Row::Text(text, bytes)
+            }
             Body::Payload => {
                 let is_unknown = |at: u64| unknown.iter().any(|range| range.contains(&at));
                 self.dump(row, (Area::Payload, 0), payload, is_unknown)
@@ -317,6 +323,7 @@ impl<'a> Sheet<'a> {
         let lines = text[..end]
             .lines()
             .flat_map(|line| wrap(&Escaped(line).to_string(), width))
+            .map(|part| (part, None))
             .collect();
         let chars = text.chars().count();
         let name = tr(self.lang, name, &[]);
@@ -326,15 +333,33 @@ impl<'a> Sheet<'a> {
 
     /// JSON, one value a line.
     fn json(&mut self, width: usize) {
-        let Some(text) = json(&self.replay.payload, false) else {
+        let Some(lines) = json::lines(&self.replay.payload) else {
             return;
         };
-        let lines = text
-            .lines()
-            .take(TEXT)
-            .flat_map(|line| wrap(&Escaped(line).to_string(), width))
-            .collect();
-        self.push("JSON".into(), Body::Text(lines));
+        let wrapped = lines.into_iter().take(TEXT).flat_map(|line| {
+            let parts = wrap(&Escaped(&line.text).to_string(), width);
+            parts
+                .into_iter()
+                .map(move |part| (part, Some(line.bytes.clone())))
+        });
+        let wrapped = wrapped.collect();
+        self.push("JSON".into(), Body::Text(wrapped));
+    }
+
+    /// The smallest part of the JSON with this byte of the payload.
+    pub fn part_at(&self, at: u64) -> Option<Range<u64>> {
+        let texts = self
+            .sections
+            .iter()
+            .filter_map(|section| match &section.body {
+                Body::Text(lines) => Some(lines),
+                _ => None,
+            });
+        texts
+            .flatten()
+            .filter_map(|(_, bytes)| bytes.clone())
+            .filter(|bytes| bytes.contains(&at))
+            .min_by_key(|bytes| bytes.end - bytes.start)
     }
 
     /// The captured bytes in the span, and the holes between them.

@@ -5,7 +5,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use std::collections::HashMap;
 use wscope::explain::{Lang, brief};
 use wscope::field::{Filter, View};
-use wscope::model::{ConnId, EventId, EventKind, Http, Loan, Timestamp};
+use wscope::model::{ConnId, EventId, EventKind, Flow, Http, Loan, Ws};
 use wscope::sink::{Index, Level, Line, Moved, summary};
 
 /// What is looked for.
@@ -59,6 +59,14 @@ impl Pattern {
         regex(&regex::escape(text))
     }
 
+    /// Bytes that a payload must have at least to be found.
+    fn least(&self) -> u64 {
+        match self {
+            Self::Regex(_) => 0,
+            Self::Bytes(needle) => needle.len() as u64,
+        }
+    }
+
     fn is_ascii(&self) -> bool {
         match self {
             Self::Regex(regex) => regex.as_str().is_ascii(),
@@ -82,6 +90,41 @@ impl Needle {
             Self::Search(pattern) => found(pattern, view),
         }
     }
+
+    /// The same without the payload: none where only that tells.
+    pub fn decide(&self, view: &View<'_>) -> Option<bool> {
+        match (self, &view.event.kind) {
+            (Self::Filter(filter), _) => filter.decide(view),
+            (Self::Search(pattern), EventKind::Ws(Ws::Message(message))) => {
+                (message.length < pattern.least()).then_some(false)
+            }
+            (Self::Search(pattern), _) => Some(found(pattern, view)),
+        }
+    }
+
+    /// The same for all events of a connection; none where each has to be asked.
+    pub fn decide_conn(&self, conn: ConnId, flow: &Flow) -> Option<bool> {
+        match self {
+            Self::Filter(filter) => filter.decide_conn(conn, flow),
+            Self::Search(_) => None,
+        }
+    }
+
+    /// Whether what is read is looked at with its payload.
+    pub fn needs_payload(&self) -> bool {
+        match self {
+            Self::Filter(filter) => filter.needs_payload(),
+            Self::Search(_) => true,
+        }
+    }
+
+    /// Whether it asks for what only a run over everything gives: the numbers of sessions.
+    pub fn needs_everything(&self) -> bool {
+        match self {
+            Self::Filter(filter) => filter.asks_for(|field| field.name == "wscope.session"),
+            Self::Search(_) => false,
+        }
+    }
 }
 
 fn found(pattern: &Pattern, view: &View<'_>) -> bool {
@@ -89,8 +132,8 @@ fn found(pattern: &Pattern, view: &View<'_>) -> bool {
         event, flow, loan, ..
     } = *view;
     match &event.kind {
-        EventKind::Ws(wscope::model::Ws::Message(_)) => pattern.is_in(loan.bytes),
-        EventKind::Ws(wscope::model::Ws::Frame(_)) => false,
+        EventKind::Ws(Ws::Message(_)) => pattern.is_in(loan.bytes),
+        EventKind::Ws(Ws::Frame(_)) => false,
         EventKind::Http(http) => {
             let headers = match http {
                 Http::Request(request) => &request.headers,
@@ -137,26 +180,6 @@ pub fn named(index: &Index, found: Vec<(ConnId, EventId)>) -> Vec<(ConnId, Event
     named
 }
 
-/// What `check` found, where that is meant: it is known without looking at any packet again.
-pub fn judged(index: &Index, needle: &Needle, start: Timestamp) -> Vec<(ConnId, EventId)> {
-    let mut found = Vec::new();
-    for track in index.tracks() {
-        let added = track
-            .rare()
-            .filter(|event| matches!(event.kind, EventKind::Finding(_) | EventKind::Insight(_)));
-        let meant = added.filter(|event| {
-            needle.hits(&View {
-                event,
-                flow: &track.flow,
-                loan: Loan::default(),
-                start,
-            })
-        });
-        found.extend(meant.map(|event| (track.conn, event.id)));
-    }
-    found
-}
-
 /// Lines that were found, by place of their connection: a bit for each.
 #[derive(Debug, Default)]
 pub struct Hits {
@@ -180,25 +203,19 @@ impl Hits {
         self.tracks.contains_key(&track)
     }
 
-    /// Takes what was found; answers with what the index does not have yet.
-    pub fn take(&mut self, index: &Index, found: Vec<(ConnId, EventId)>) -> Vec<(ConnId, EventId)> {
-        let mut later = Vec::new();
-        for (conn, id) in found {
+    /// Takes what was found; what the index does not have any more is left out.
+    pub fn take(&mut self, index: &Index, found: &[(ConnId, EventId)]) {
+        for &(conn, id) in found {
             let place = index.place(conn);
             let line = place.and_then(|at| {
                 let track = &index.tracks()[at];
                 let line = track.find(id)?;
                 (track.id(line) == Some(id)).then_some((at, line))
             });
-            match line {
-                Some((at, line)) => self.set(at, line),
-                // What the index has forgotten will not come again.
-                None if place.is_some_and(|at| index.tracks()[at].last_id() >= Some(id)) => {}
-                None => later.push((conn, id)),
+            if let Some((at, line)) = line {
+                self.set(at, line);
             }
         }
-        self.version += 1;
-        later
     }
 
     /// Connections have moved up in the list.
@@ -212,7 +229,7 @@ impl Hits {
         self.version += 1;
     }
 
-    fn set(&mut self, track: usize, line: Line) {
+    pub fn set(&mut self, track: usize, line: Line) {
         let bits = self.tracks.entry(track).or_default();
         let number = line.number() as usize;
         if bits.len() <= number / 64 {
@@ -284,6 +301,7 @@ impl Hits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wscope::model::Timestamp;
 
     /// Keeps everything, and what is meant of it.
     #[cfg(unix)]
@@ -311,7 +329,9 @@ mod tests {
                 loan,
                 start: Timestamp::default(),
             };
-            if self.needle.hits(&view) {
+            // The index decides everything else.
+            let is_message = matches!(event.kind, EventKind::Ws(Ws::Message(_)));
+            if is_message && self.needle.hits(&view) {
                 self.hits.push((event.conn, event.id));
             }
             self.index.event(event, flow, loan)
@@ -323,12 +343,11 @@ mod tests {
     fn what_is_left_in_the_spool_is_searched_and_called_by_its_name() {
         use crate::tui::jobs::{self, Source};
         use crate::tui::msg::{Job, Lens, Msg};
-        use wscope::engine::{Trail, run_along};
+        use wscope::engine::{Stretch, Trail, run_along};
         use wscope::model::{Config, PacketNo};
         use wscope::source::{Capture, Spool};
         let needles = [
             Needle::Filter(Filter::new("websocket.payload.text contains \"e\"").unwrap()),
-            Needle::Filter(Filter::new("wscope.finding.rule || tcp.analysis.flags").unwrap()),
             Needle::Search(Pattern::new("a").unwrap()),
         ];
         for needle in needles {
@@ -390,6 +409,16 @@ mod tests {
                 generation: 1,
                 needle: needle.clone(),
                 start: Timestamp::default(),
+                stretches: both
+                    .index
+                    .tracks()
+                    .iter()
+                    .map(|track| Stretch {
+                        conn: track.conn,
+                        from: PacketNo::FIRST,
+                        to: PacketNo::END,
+                    })
+                    .collect(),
             };
             let mut answers = Vec::new();
             jobs::run(&source, job, &|| true, &mut |msg| {
@@ -407,8 +436,6 @@ mod tests {
             };
             assert!(from > PacketNo::FIRST && from == history.oldest());
             let mut found = named(&both.index, hits);
-            let judged = judged(&both.index, &needle, Timestamp::default());
-            found.extend(judged.into_iter().filter(|(_, id)| id.at >= from));
             found.sort();
             let mut wanted = both.hits;
             // What only the end shows is not in the spool.

@@ -5,16 +5,21 @@ mod settle;
 
 pub use act::{filter, quote};
 
-use super::app::{App, Over, Pane, Sifting};
+use super::app::{App, Over, Pane};
+use super::history;
 use super::keys;
 use super::msg::{Batch, Job, Msg};
-use super::prompt::Typed;
+use super::prompt::{Purpose, Typed};
 use super::sift;
+use super::sweep::{Said, Seen, Sifting};
 use super::view;
 use crossterm::event::{Event as Input, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Size};
+use std::path::PathBuf;
+use std::time::Duration;
 use wscope::explain::texts::tr;
 use wscope::model::{ConnId, EventId, PacketNo};
+use wscope::sink::Track;
 
 /// Lines that a turn of the wheel moves.
 const WHEEL: isize = 3;
@@ -23,7 +28,7 @@ const WHEEL: isize = 3;
 pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
     let grows = matches!(
         msg,
-        Msg::Batch(_) | Msg::Sifted { .. } | Msg::Previews { .. }
+        Msg::Batch(_) | Msg::Sifted { .. } | Msg::Previews { .. } | Msg::Idle(_)
     );
     let mut jobs = Vec::new();
     match msg {
@@ -68,7 +73,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
                 Some(_) => sift::named(&app.index, hits),
                 None => hits,
             };
-            sifted(app, generation, hits, Some((percent, done)));
+            sifted(app, generation, &hits, percent, done);
             if let (true, Some(from)) = (done, from) {
                 say_from_where(app, generation, from);
             }
@@ -94,11 +99,18 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
                 state.answer = Some(answer);
             }
         }
+        Msg::Traced { generation, answer } => {
+            if app.bytes.asked_trace == Some(generation) {
+                app.bytes.traced = answer;
+            }
+        }
         Msg::Compared(lines) => app.over = Over::Compared { lines, top: 0 },
         Msg::Said(what) => app.said = Some(what),
+        Msg::Idle(budget) => look_through(app, budget),
         Msg::Stop => app.quit = true,
         Msg::Suspend => app.suspend = true,
     }
+    ask_for_payloads(app, &mut jobs);
     let before = jobs.len();
     settle::settle(app, &mut jobs);
     // What one reads does not change while the list grows.
@@ -118,22 +130,37 @@ fn follows(app: &App) -> bool {
 
 fn take(app: &mut App, batch: Batch) {
     let mut previews = batch.previews.as_str();
-    for (event, flow, len) in batch.events {
+    let start = match batch.events.first() {
+        Some((event, _, _)) => *app.start.get_or_insert(event.time),
+        None => app.start.unwrap_or_default(),
+    };
+    let mut siftings = [&mut app.filter, &mut app.search];
+    let mut seen = [0, 1].map(|which| {
+        let sifting = siftings[which].as_ref()?;
+        Some(Seen::of(batch.passed[which].as_ref(), sifting))
+    });
+    for (number, (event, flow, len)) in batch.events.into_iter().enumerate() {
         let (preview, rest) = previews.split_at(len);
         previews = rest;
-        app.start.get_or_insert(event.time);
-        app.index.take(event, &flow, preview);
-    }
-    trim(app);
-    if let Some((generation, passed)) = batch.passed {
-        sifted(app, generation, passed, None);
-    }
-    for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
-        if !sifting.later.is_empty() {
-            let later = std::mem::take(&mut sifting.later);
-            sifting.later = sifting.hits.take(&app.index, later);
+        let said = [0, 1].map(|which| {
+            let (sifting, seen) = siftings[which].as_ref().zip(seen[which].as_mut())?;
+            Some(match seen.next(number) {
+                Some(passed) => Said::Sure(passed),
+                None => sifting.ask(&event, &flow, start),
+            })
+        });
+        let Some(at) = app.index.take(event, &flow, preview) else {
+            continue;
+        };
+        for (sifting, said) in siftings.iter_mut().zip(said) {
+            if let (Some(sifting), Some(said)) = (sifting, said)
+                && let Some(line) = app.index.tracks().get(at).and_then(Track::last_line)
+            {
+                sifting.take(said, at, line);
+            }
         }
     }
+    trim(app);
     if batch.progress.is_some() {
         app.load.progress = batch.progress;
     }
@@ -167,11 +194,7 @@ fn trim(app: &mut App) {
         *at = moved.to(*at).unwrap_or(*at);
     }
     for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
-        sifting.hits.moved(&moved);
-        let index = &app.index;
-        sifting
-            .later
-            .retain(|(conn, _)| !index.has_forgotten(*conn));
+        sifting.moved(&moved, &app.index);
     }
     app.left.retain_mut(|(at, _)| match moved.to(*at) {
         Some(now) => {
@@ -186,57 +209,60 @@ fn trim(app: &mut App) {
     app.bytes.of = app.bytes.of.and_then(|(at, id)| Some((moved.to(at)?, id)));
 }
 
-/// Takes what a filter or a search found.
-fn sifted(
-    app: &mut App,
-    generation: u64,
-    found: Vec<(ConnId, EventId)>,
-    state: Option<(u64, bool)>,
-) {
-    let App {
-        filter,
-        search,
-        index,
-        lang,
-        ..
-    } = app;
-    let mut jump = false;
-    for (is_search, sifting) in [(false, filter), (true, search)] {
-        let Some(sifting) = sifting.as_mut().filter(|it| it.generation == generation) else {
-            continue;
-        };
-        let first = sifting.hits.count == 0;
-        if !found.is_empty() {
-            let later = sifting.hits.take(index, found.clone());
-            sifting.later.extend(later);
-        }
-        if let Some((percent, done)) = state {
-            sifting.percent = percent;
-            sifting.done = done;
-            // An empty answer is an answer too.
-            sifting.hits.version += u64::from(done);
-        }
-        jump |= is_search && first && sifting.hits.count > 0;
-        if is_search && sifting.done {
-            let count = sifting.hits.count;
-            app.said = Some(match count {
-                0 => Err(tr(
-                    *lang,
-                    "nothing found: {text}",
-                    &[("text", &sifting.text)],
-                )),
-                1 => Ok(tr(*lang, "1 match", &[])),
-                _ => Ok(tr(
-                    *lang,
-                    "{n} matches: n the next, N the one before",
-                    &[("n", &count)],
-                )),
-            });
-        }
+/// Whether there is work on the index to be done, while nothing else happens.
+pub fn is_busy(app: &App) -> bool {
+    let siftings = [&app.filter, &app.search];
+    siftings.into_iter().flatten().any(Sifting::is_busy)
+}
+
+/// Looks through the index for so long.
+fn look_through(app: &mut App, budget: Duration) {
+    let start = app.start.unwrap_or_default();
+    for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
+        sifting.sweep(&app.index, start, budget);
+    }
+}
+
+/// Asks for the payloads that have to be read, and tells what a search came to.
+fn ask_for_payloads(app: &mut App, jobs: &mut Vec<Job>) {
+    let start = app.start.unwrap_or_default();
+    #[cfg(unix)]
+    let loaded = app.load.done || app.live.is_some();
+    #[cfg(not(unix))]
+    let loaded = app.load.done;
+    if let Some(filter) = &mut app.filter {
+        jobs.extend(filter.next(start, loaded));
+    }
+    let Some(search) = &mut app.search else {
+        return;
+    };
+    let before = search.done;
+    jobs.extend(search.next(start, loaded));
+    if search.done && !before {
+        let lang = app.lang;
+        let count = search.hits.count;
+        app.said = Some(match count {
+            0 => Err(tr(lang, "nothing found: {text}", &[("text", &search.text)])),
+            1 => Ok(tr(lang, "1 match", &[])),
+            _ => Ok(tr(
+                lang,
+                "{n} matches: n the next, N the one before",
+                &[("n", &count)],
+            )),
+        });
     }
     // The first match is shown as soon as there is one.
-    if jump {
+    if search.hits.count > 0 && !std::mem::replace(&mut search.jumped, true) {
         act::next_hit(app, true);
+    }
+}
+
+/// Takes what reading payloads has found.
+fn sifted(app: &mut App, generation: u64, found: &[(ConnId, EventId)], percent: u64, done: bool) {
+    for sifting in [&mut app.filter, &mut app.search].into_iter().flatten() {
+        if sifting.generation == generation {
+            sifting.found(&app.index, found, percent, done);
+        }
     }
 }
 
@@ -278,10 +304,18 @@ fn press(app: &mut App, key: KeyEvent, jobs: &mut Vec<Job>) {
             let history = app.histories.entry(prompt.purpose).or_default();
             if !text.is_empty() && history.last() != Some(&text) {
                 history.push(text.clone());
+                jobs.extend(remember(app.history.as_ref(), prompt.purpose, &text));
             }
             act::typed(app, prompt.purpose, &text, jobs);
         }
     }
+}
+
+/// Keeps what was typed for later runs.
+fn remember(path: Option<&PathBuf>, purpose: Purpose, text: &str) -> Option<Job> {
+    let path = path?.clone();
+    let line = history::line(purpose, text)?;
+    Some(Job::Remember { path, line })
 }
 
 fn click(app: &mut App, mouse: MouseEvent) {
@@ -335,18 +369,7 @@ fn click(app: &mut App, mouse: MouseEvent) {
     }
 }
 
-impl Sifting {
-    pub fn new(text: &str, generation: u64) -> Self {
-        Self {
-            text: text.to_owned(),
-            generation,
-            hits: Default::default(),
-            percent: 0,
-            done: false,
-            later: Vec::new(),
-        }
-    }
-}
-
+#[cfg(test)]
+mod sifted;
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,7 @@ impl Place {
 }
 
 /// A frame, where its bytes are.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Head {
     /// Stream offset of the first byte.
     pub at: u64,
@@ -146,4 +146,43 @@ pub fn unmasked(replay: &Replay) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Frames with the payload of the event, and how many of its bytes, as they were on the wire, come before each.
+fn bodies(replay: &Replay) -> Vec<(Head, u64)> {
+    let data = match replay.event.kind {
+        EventKind::Ws(Ws::Message(message)) => message.kind.is_data(),
+        _ => false,
+    };
+    let mut before = 0;
+    let mut bodies = Vec::new();
+    for head in frames(replay) {
+        // Control frames may stand between the fragments of a message.
+        if !data || !head.opcode().is_control() {
+            before += head.length;
+            bodies.push((head, before - head.length));
+        }
+    }
+    bodies
+}
+
+/// Where bytes of the payload, as it was on the wire, were captured.
+pub fn on_the_wire(replay: &Replay, range: &Range<u64>) -> Vec<Range<u64>> {
+    bodies(replay)
+        .into_iter()
+        .filter_map(|(head, before)| {
+            let from = range.start.max(before);
+            let to = range.end.min(before + head.length);
+            let start = head.payload().start;
+            (from < to).then(|| start + from - before..start + to - before)
+        })
+        .collect()
+}
+
+/// Which byte of the payload, as it was on the wire, was captured there.
+pub fn in_payload(replay: &Replay, at: u64) -> Option<u64> {
+    bodies(replay)
+        .into_iter()
+        .find(|(head, _)| head.payload().contains(&at))
+        .map(|(head, before)| at - head.payload().start + before)
 }

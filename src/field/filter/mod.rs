@@ -9,6 +9,7 @@
 //! `!=` too; of a field with several values, one is enough (for `!=` none may be equal).
 
 mod complete;
+mod decide;
 mod eval;
 mod lex;
 mod literal;
@@ -21,6 +22,7 @@ mod tests;
 pub use complete::{Completion, complete};
 
 use super::registry::{Field, View};
+use crate::model::{ConnId, Event, Flow, Loan};
 use regex::bytes::Regex;
 use std::fmt;
 use std::net::IpAddr;
@@ -63,6 +65,25 @@ impl Filter {
     #[must_use]
     pub fn passes(&self, view: &View<'_>) -> bool {
         eval::passes(&self.expr, view)
+    }
+
+    /// Whether the event passes, as far as that can be said without its payload; none where only that tells.
+    #[must_use]
+    pub fn decide(&self, view: &View<'_>) -> Option<bool> {
+        decide::event(&self.expr, view)
+    }
+
+    /// Whether all events of a connection pass, or none does; none where each has to be asked.
+    #[must_use]
+    pub fn decide_conn(&self, conn: ConnId, flow: &Flow) -> Option<bool> {
+        let event = Event::nothing_of(conn);
+        let view = View {
+            event: &event,
+            flow,
+            loan: Loan::default(),
+            start: event.time,
+        };
+        decide::conn(&self.expr, &view)
     }
 
     /// Whether it can only be decided with the payload.

@@ -2,7 +2,7 @@
 //!
 //! A frame costs 40 bytes, and a message the same; a message of one frame shares the row of its frame.
 //! The beginnings of payloads are kept as long as there is room for them ([`PREVIEWS`]), and derived
-//! again after that. So a capture of four million messages takes about 160 MB and those 48. Everything
+//! again after that. So a capture of four million messages takes about 160 MB and those 16. Everything
 //! else is rare and kept as it is.
 
 mod row;
@@ -78,7 +78,7 @@ const LATELY: usize = 65_536;
 const ROW: usize = 40;
 
 /// Bytes of previews that are kept.
-const PREVIEWS: usize = 48 << 20;
+const PREVIEWS: usize = 16 << 20;
 
 impl Default for Index {
     fn default() -> Self {
@@ -109,10 +109,11 @@ impl Index {
         }
     }
 
-    /// Takes an event, and the [`preview`] of its payload.
-    pub fn take(&mut self, event: Event, flow: &Flow, preview: &str) {
+    /// Takes an event, and the [`preview`] of its payload; answers with the place of its connection, which a
+    /// connection that was taken out of the list does not have.
+    pub fn take(&mut self, event: Event, flow: &Flow, preview: &str) -> Option<usize> {
         if self.late.contains(&event.conn) {
-            return;
+            return None;
         }
         let next = self.tracks.len();
         let at = *self.by_conn.entry(event.conn).or_insert(next);
@@ -129,6 +130,7 @@ impl Index {
         if self.held > self.limit {
             self.forget();
         }
+        Some(at)
     }
 
     /// Forgets an eighth.

@@ -1,6 +1,8 @@
 //! One connection of the index.
 
 use super::row::{Row, Tag};
+use std::borrow::Cow;
+
 use crate::model::{
     CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, SessionId, Severity, Tcp,
     TcpEnd, Timestamp, Tls, Verdict, Ws,
@@ -13,6 +15,8 @@ pub struct Track {
     pub conn: ConnId,
     /// Its ends.
     pub flow: Flow,
+    /// Its ends as they were taken before, each with the number of rows until then.
+    turned: Vec<(usize, Flow)>,
     /// When its first event came.
     pub first: Timestamp,
     /// When its last event came.
@@ -76,6 +80,7 @@ impl Track {
         Self {
             conn: event.conn,
             flow: *flow,
+            turned: Vec::new(),
             first: event.time,
             last: event.time,
             bytes: [0; 2],
@@ -94,9 +99,13 @@ impl Track {
 
     /// Takes an event; `keep` says whether there is room for its preview.
     pub(super) fn take(&mut self, event: Event, flow: &Flow, preview: &str, keep: bool) {
-        self.flow = *flow;
+        if self.flow != *flow {
+            self.turned.push((self.gone.0 + self.rows.len(), self.flow));
+            self.flow = *flow;
+        }
         self.last = self.last.max(event.time);
         self.note(&event);
+        let over = matches!(event.kind, EventKind::Tcp(Tcp::Close(_)));
         if let EventKind::Ws(Ws::Open(open)) = &event.kind {
             self.session = open.session;
         }
@@ -121,6 +130,9 @@ impl Track {
                 Some(last) => *last = end,
                 None => push(&mut self.text_ends, end),
             }
+        }
+        if over {
+            self.shrink();
         }
     }
 
@@ -223,6 +235,46 @@ impl Track {
                 row.event(self.conn, self.session, line.is_second())
             }
         }
+    }
+
+    /// The event of a line, without a copy where it is kept whole.
+    #[must_use]
+    pub fn look(&self, line: Line) -> Option<Cow<'_, Event>> {
+        let row = self.row(line)?;
+        match row.tag() {
+            Tag::Kept => self.rare_of(row).map(Cow::Borrowed),
+            Tag::Frame | Tag::Single | Tag::Message => row
+                .event(self.conn, self.session, line.is_second())
+                .map(Cow::Owned),
+        }
+    }
+
+    /// The ends of the connection, as they were taken when a line came.
+    #[must_use]
+    pub fn flow_at(&self, line: Line) -> &Flow {
+        let row = line.row();
+        let earlier = self.turned.iter().find(|(until, _)| row < *until);
+        earlier.map_or(&self.flow, |(_, flow)| flow)
+    }
+
+    /// Gives back the room for more: little comes of a connection once it is over.
+    fn shrink(&mut self) {
+        self.rows.shrink_to_fit();
+        self.kept.shrink_to_fit();
+        self.texts.shrink_to_fit();
+        self.text_ends.shrink_to_fit();
+    }
+
+    /// Whether its ends were the same all the time.
+    #[must_use]
+    pub fn never_turned(&self) -> bool {
+        self.turned.is_empty()
+    }
+
+    /// The line that came last.
+    #[must_use]
+    pub fn last_line(&self) -> Option<Line> {
+        self.end().0.checked_sub(1).map(Line)
     }
 
     /// The name of a line's event.
@@ -409,10 +461,14 @@ impl Ending {
     }
 }
 
-/// Adds to a list that may grow very long: it takes an eighth more room at a time, not double.
+/// Adds to a list that may grow very long: then it takes an eighth more room at a time, not double.
 fn push<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
-        list.reserve_exact((list.len() / 8).max(8));
+        let more = match list.len() {
+            short @ 0..512 => (short / 4).max(8),
+            long => long / 8,
+        };
+        list.reserve_exact(more);
     }
     list.push(item);
 }

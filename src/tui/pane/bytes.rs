@@ -12,12 +12,14 @@ use super::super::app::{App, Pane};
 use super::super::canvas::{heading, put};
 use super::detail;
 use crate::tui::sheet::{Row, Sheet, View};
-use crate::tui::wire::{Area, Place};
+use crate::tui::wire::{self, Area, Place};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::ops::Range;
 use std::sync::Arc;
 use wscope::engine::Replay;
-use wscope::model::EventId;
+use wscope::explain::Traced;
+use wscope::model::{EventId, EventKind, Ws};
 use wscope::sink::Escaped;
 
 /// Whose bytes, how they came out, and how far they are scrolled.
@@ -31,6 +33,9 @@ pub struct State {
     /// The row and the column of the byte that one is at.
     pub cursor: (usize, usize),
     pub view: View,
+    /// Where the bytes of a compressed message came from, and the job that was to find out.
+    pub traced: Option<Box<Traced>>,
+    pub asked_trace: Option<u64>,
 }
 
 impl State {
@@ -49,6 +54,78 @@ pub fn under_cursor(app: &App, width: usize) -> Option<(Area, u64)> {
             area, from, len, ..
         } if len > 0 => Some((area, from + column.min(len - 1) as u64)),
         _ => None,
+    }
+}
+
+/// The other bytes that say the same as the one under the cursor: of the payload on the wire and as the application
+/// gets it, compressed and inflated; and where it was copied from within the message.
+pub fn elsewhere(app: &App, (area, at): (Area, u64)) -> Vec<Place> {
+    let Some(replay) = app.bytes.replay() else {
+        return Vec::new();
+    };
+    let place = |area: Area, range: Range<u64>| Place { area, range };
+    let raw = |range: Range<u64>| {
+        let wire = wire::on_the_wire(replay, &range).into_iter();
+        let wire = wire.map(move |range| place(Area::Wire, range));
+        wire.chain([place(Area::Unmasked, range)]).collect()
+    };
+    let byte = |at: u64| at..at + 1;
+    let on_wire = match area {
+        Area::Wire => wire::in_payload(replay, at),
+        Area::Unmasked => Some(at),
+        Area::Payload | Area::Packet | Area::Sealed => None,
+    };
+    match (&app.bytes.traced, on_wire) {
+        _ if !is_message(replay) => Vec::new(),
+        (Some(traced), None) if area == Area::Payload => {
+            let Some(origin) = traced.origin(at) else {
+                return Vec::new();
+            };
+            let mut places: Vec<Place> = raw(origin.bits.start / 8..origin.bits.end.div_ceil(8));
+            places.push(place(Area::Payload, origin.bytes));
+            let copied = origin.copied.filter(|copied| copied.from.is_none());
+            places.extend(copied.and_then(|copied| {
+                let from = copied.at.checked_sub(copied.distance.into())?;
+                let length = u64::from(copied.length.min(copied.distance));
+                Some(place(Area::Payload, from..from + length))
+            }));
+            places
+        }
+        (Some(traced), Some(at)) => {
+            let given = traced.given_by(at).map(|range| place(Area::Payload, range));
+            given.into_iter().collect()
+        }
+        (None, _) if is_compressed(replay) => Vec::new(),
+        (None, Some(at)) => vec![place(Area::Payload, byte(at))],
+        (None, None) if area == Area::Payload => raw(byte(at)),
+        _ => Vec::new(),
+    }
+}
+
+fn is_message(replay: &Replay) -> bool {
+    matches!(replay.event.kind, EventKind::Ws(Ws::Message(_)))
+}
+
+/// Whether the message was compressed: then it takes a trace to know which byte came from where.
+pub fn is_compressed(replay: &Replay) -> bool {
+    matches!(replay.event.kind, EventKind::Ws(Ws::Message(message)) if message.compressed)
+}
+
+/// The bytes of the payload that the line under the cursor stands for, or the smallest part of the JSON that the byte
+/// under it is in.
+pub fn part_under_cursor(app: &App, width: usize) -> Option<Range<u64>> {
+    let replay = app.bytes.replay()?;
+    let sheet = Sheet::new(replay, width, app.bytes.view, app.lang);
+    let (row, column) = app.bytes.cursor;
+    match sheet.row(row.min(sheet.height().saturating_sub(1))) {
+        Row::Text(_, bytes) => bytes,
+        Row::Bytes {
+            area: Area::Payload,
+            from,
+            len,
+            ..
+        } if len > 0 => sheet.part_at(from + column.min(len - 1) as u64),
+        Row::Bytes { .. } | Row::Title(_) => None,
     }
 }
 
@@ -160,8 +237,14 @@ fn row(
         Row::Title(text) => {
             put(buf, (x, y), end, text, app.theme.bold());
         }
-        Row::Text(text) => {
-            put(buf, (x + 1, y), end, text, app.theme.plain());
+        Row::Text(text, bytes) => {
+            let is_linked =
+                |place: &Place| place.area == Area::Payload && Some(&place.range) == bytes.as_ref();
+            let style = match marks.linked.iter().any(is_linked) {
+                true => app.theme.linked(),
+                false => app.theme.plain(),
+            };
+            put(buf, (x + 1, y), end, text, style);
         }
         Row::Bytes {
             at,
@@ -211,6 +294,7 @@ pub fn height(app: &App, width: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::{Area, detail};
     use crate::tui::fixture::{Bench, LARGE, SMALL};
     use insta::assert_snapshot;
 
@@ -248,5 +332,110 @@ mod tests {
         let mut bench = Bench::new("deflate.pcapng", LARGE);
         bench.press("&websocket.payload.text matches r\"^[{\\[]\"\n\nvv");
         assert_snapshot!(bench.screen());
+    }
+
+    /// Moves the cursor to the first byte of the payload, and on.
+    fn to_payload(bench: &mut Bench, on: u64) {
+        for key in ["l", "h"] {
+            for _ in 0..500 {
+                if super::under_cursor(&bench.app, 78) == Some((Area::Payload, on)) {
+                    return;
+                }
+                bench.press(key);
+            }
+        }
+        panic!("never there:\n{}", bench.screen());
+    }
+
+    #[test]
+    fn a_line_of_json_points_at_its_bytes_and_a_byte_at_its_line() {
+        let mut bench = Bench::new("deflate.pcapng", LARGE);
+        bench.press("&websocket.payload.text matches r\"^[{\\[]\"\n\nvv\n");
+        let replay = bench.app.bytes.replay().unwrap().clone();
+        let text = std::str::from_utf8(&replay.payload).unwrap();
+        // The title, the opening brace, the first member.
+        bench.press("jj");
+        let linked = detail::linked(&bench.app, 78);
+        let [place] = &linked[..] else {
+            panic!("{linked:?}")
+        };
+        assert_eq!(place.area, Area::Payload);
+        let member = &text[place.range.start as usize..place.range.end as usize];
+        assert!(member.starts_with('"') && member.contains(':'), "{member}");
+        assert_snapshot!(bench.screen());
+        // And from its last byte back.
+        to_payload(&mut bench, place.range.end - 1);
+        assert_eq!(detail::linked(&bench.app, 78), linked);
+    }
+
+    #[test]
+    fn an_inflated_byte_points_at_what_it_was_deflated_to_and_back() {
+        let mut bench = Bench::new("deflate.pcapng", LARGE);
+        bench.press("&websocket.payload.text matches r\"^[{\\[]\"\nG\n");
+        let replay = bench.app.bytes.replay().unwrap().clone();
+        assert!(super::is_compressed(&replay));
+        let traced = bench.app.bytes.traced.clone().expect("a trace");
+        assert_eq!(traced.output, replay.payload);
+        let copied = (0..traced.output_len)
+            .find(|&at| {
+                traced
+                    .origin(at)
+                    .unwrap()
+                    .copied
+                    .is_some_and(|it| it.from.is_some())
+            })
+            .expect("something of an earlier message");
+        to_payload(&mut bench, copied);
+        let linked = detail::linked(&bench.app, 78);
+        let wire = linked
+            .iter()
+            .find(|it| it.area == Area::Wire)
+            .unwrap()
+            .range
+            .clone();
+        let payload = linked.iter().find(|it| it.area == Area::Payload).unwrap();
+        assert!(payload.has(Area::Payload, copied));
+        let nodes = detail::nodes(&bench.app);
+        let told = nodes
+            .iter()
+            .find(|node| node.value.contains("in message"))
+            .unwrap();
+        assert!(told.link.is_some(), "{told:?}");
+        assert_snapshot!(bench.screen());
+        // From the deflated byte back to what it gave.
+        for _ in 0..500 {
+            if super::under_cursor(&bench.app, 78) == Some((Area::Wire, wire.start)) {
+                break;
+            }
+            bench.press("l");
+        }
+        let back = detail::linked(&bench.app, 78);
+        assert!(
+            back.iter().any(|it| it.has(Area::Payload, copied)),
+            "{back:?}"
+        );
+        // What was copied leads to where it was copied from.
+        to_payload(&mut bench, 0);
+        let nodes = detail::nodes(&bench.app);
+        let told = nodes
+            .iter()
+            .position(|node| node.value.contains("in message"));
+        let link = nodes[told.unwrap()].link;
+        bench.app.focus = crate::tui::app::Pane::Detail;
+        bench.app.detail.at = told.unwrap();
+        bench.press("\n");
+        assert_eq!(bench.app.event().map(|event| event.id), link);
+    }
+
+    #[test]
+    fn a_masked_byte_points_at_the_same_one_unmasked() {
+        let mut bench = Bench::new("tour.pcapng", SMALL);
+        bench.press("jjjjj\n\n");
+        to_payload(&mut bench, 3);
+        let linked = detail::linked(&bench.app, 78);
+        let wire = linked.iter().find(|it| it.area == Area::Wire).unwrap();
+        let begin = bench.app.event().unwrap().span.start;
+        // Two bytes of header, four of the masking key.
+        assert_eq!(wire.range, begin + 9..begin + 10);
     }
 }

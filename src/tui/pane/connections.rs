@@ -5,8 +5,9 @@
 //! ▸ 0 10.7.0.1:48906 → 10.7.0.2:9026  /echo?c=10    8→ 8←    1.8 kB   196 ms  1000
 //! ```
 
-use crate::tui::app::{App, Pane, Sifting};
+use crate::tui::app::{App, Pane};
 use crate::tui::canvas::{fill, put, put_right, rule, size, span};
+use crate::tui::sweep::Sifting;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::cmp::Reverse;

@@ -8,12 +8,15 @@ use crate::tui::view;
 use crate::tui::wire::{self, Area, Head, Place};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::rc::Rc;
 use unicode_width::UnicodeWidthStr as _;
 use wscope::decode::anatomy;
-use wscope::explain::{of_rule, said};
+use wscope::explain::texts::Value as Shown;
+use wscope::explain::{Lang, Traced, of_rule, said};
 use wscope::field::{self, Value};
-use wscope::model::{Dir, Event, EventId, EventKind, Loan, PacketNo, Trust};
+use wscope::model::{Dir, Event, EventId, EventKind, Flow, Loan, PacketNo, Timestamp, Trust};
 use wscope::sink::{Escaped, Track};
 
 /// Characters of a value that are shown.
@@ -24,6 +27,22 @@ const LONGEST: usize = 2048;
 pub struct State {
     pub at: usize,
     pub top: usize,
+    /// What was made last, and of what: a picture asks for it several times.
+    made: RefCell<Option<(Made, Rc<Vec<Node>>)>>,
+}
+
+/// What nodes are made of: as long as it is the same, so are they.
+#[derive(PartialEq, Debug)]
+struct Made {
+    event: Event,
+    flow: Option<Flow>,
+    start: Option<Timestamp>,
+    note: Option<String>,
+    /// Which answer with bytes, if it has come.
+    answer: (u64, bool),
+    /// The byte that one is at, where its origin is told.
+    byte: Option<(Area, u64)>,
+    lang: Lang,
 }
 
 /// A name and a value; the bytes that it stands for, and the event that it speaks of.
@@ -106,9 +125,14 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
 
 /// The byte that the cursor is at, where the keys are among the bytes.
 fn cursor(app: &App) -> Option<(Area, u64)> {
-    if app.focus != Pane::Bytes {
-        return None;
+    match app.focus {
+        Pane::Bytes => last_cursor(app),
+        Pane::Connections | Pane::Timeline | Pane::Detail => None,
     }
+}
+
+/// The byte that the cursor is at, or was when one left the bytes.
+fn last_cursor(app: &App) -> Option<(Area, u64)> {
     let width = view::layout(app).inside(Pane::Bytes).width;
     bytes::under_cursor(app, width.into())
 }
@@ -123,12 +147,20 @@ pub fn linked(app: &App, width: usize) -> Vec<Place> {
             .into_iter()
             .collect(),
         Pane::Bytes => {
+            if let Some(range) = bytes::part_under_cursor(app, width) {
+                let area = Area::Payload;
+                return vec![Place { area, range }];
+            }
             let Some((area, at)) = bytes::under_cursor(app, width) else {
                 return Vec::new();
             };
+            let elsewhere = bytes::elsewhere(app, (area, at));
+            if !elsewhere.is_empty() {
+                return elsewhere;
+            }
             nodes
-                .into_iter()
-                .filter_map(|node| node.place)
+                .iter()
+                .filter_map(|node| node.place.clone())
                 .filter(|place| place.has(area, at))
                 .min_by_key(|place| place.range.end - place.range.start)
                 .into_iter()
@@ -173,11 +205,42 @@ fn lines(nodes: &[Node], width: usize) -> Vec<(Option<usize>, String)> {
 }
 
 /// All that is known of the selected event.
-pub fn nodes(app: &App) -> Vec<Node> {
+pub fn nodes(app: &App) -> Rc<Vec<Node>> {
     let Some(event) = app.event() else {
-        return Vec::new();
+        return Rc::default();
     };
-    let mut nodes = common(app, &event);
+    let of = Made {
+        flow: app.track().map(|track| track.flow),
+        start: app.start,
+        note: app.notes.marks.get(&event.id).cloned(),
+        answer: (app.generation, app.bytes.answer.is_some()),
+        byte: app.bytes.traced.as_ref().and_then(|_| last_cursor(app)),
+        lang: app.lang,
+        event,
+    };
+    let mut made = app.detail.made.borrow_mut();
+    match &*made {
+        Some((same, nodes)) if *same == of => Rc::clone(nodes),
+        _ => {
+            let nodes = Rc::new(make(app, &of.event));
+            *made = Some((of, Rc::clone(&nodes)));
+            nodes
+        }
+    }
+}
+
+fn make(app: &App, event: &Event) -> Vec<Node> {
+    let mut nodes = common(app, event);
+    nodes.extend(
+        app.bytes
+            .traced
+            .as_deref()
+            .zip(cursor(app))
+            .and_then(|(traced, (area, at))| match area {
+                Area::Payload => origin(app, traced, at),
+                Area::Wire | Area::Unmasked | Area::Packet | Area::Sealed => None,
+            }),
+    );
     if let Some(note) = app.notes.marks.get(&event.id) {
         let note = match note.is_empty() {
             true => app.tr("marked", &[]),
@@ -190,9 +253,9 @@ pub fn nodes(app: &App) -> Vec<Node> {
         bytes: &replay.payload,
         unknown: &replay.unknown,
     });
-    field::visit(&event, loan, |name, value| {
+    field::visit(event, loan, |name, value| {
         // The payload has a pane for itself.
-        if !(matches!(value, Value::Base64(_)) || name == "text" && is_message(&event)) {
+        if !(matches!(value, Value::Base64(_)) || name == "text" && is_message(event)) {
             let link = match (name, value) {
                 ("of_packet", Value::Number(packet)) => PacketNo::new(packet).map(first_of),
                 _ => None,
@@ -247,6 +310,44 @@ fn short(name: &str) -> String {
 
 fn first_of(packet: PacketNo) -> EventId {
     EventId { at: packet, nth: 0 }
+}
+
+/// Where the byte of a compressed message came from that one is at.
+fn origin(app: &App, traced: &Traced, at: u64) -> Option<Node> {
+    let origin = traced.origin(at)?;
+    let (from, to) = (origin.bits.start, origin.bits.end);
+    let bits: [Shown<'_>; 2] = [("from", &from), ("to", &to)];
+    let Some(copied) = origin.copied else {
+        let text = app.tr("bits {from} to {to} of what was deflated", &bits);
+        return Some(Node::new(app.tr("inflated", &[]), text).at(Area::Payload, origin.bytes));
+    };
+    let source = copied.from.and_then(|(source, at)| Some((source?, at)));
+    let (how, link) = match (copied.from, source) {
+        (None, _) => (
+            "bits {from} to {to} of what was deflated: {n} bytes again from {back} back, in this message",
+            None,
+        ),
+        (Some(_), None) => (
+            "bits {from} to {to} of what was deflated: {n} bytes again from {back} back, in an earlier message",
+            None,
+        ),
+        (Some(_), Some((source, _))) => (
+            "bits {from} to {to} of what was deflated: {n} bytes again from {back} back, in message {id} from byte {at} on",
+            Some(source.id),
+        ),
+    };
+    let id = link.map(|id| id.to_string()).unwrap_or_default();
+    let at = source.map_or(0, |(_, at)| at);
+    let values: [Shown<'_>; 6] = [
+        ("from", &from),
+        ("to", &to),
+        ("n", &copied.length),
+        ("back", &copied.distance),
+        ("id", &id),
+        ("at", &at),
+    ];
+    let node = Node::new(app.tr("inflated", &[]), app.tr(how, &values));
+    Some(node.at(Area::Payload, origin.bytes).to(link))
 }
 
 /// The fields of a frame, each with its bytes.

@@ -1,13 +1,12 @@
 //! What the keys and the commands do.
 
-use super::super::app::{App, Over, Pane, Sifting};
+use super::super::app::{App, Over, Pane};
 use super::super::keys::{Action, COMMANDS, Does};
 use super::super::msg::{Extract, Job};
 use super::super::pane::{bytes, detail, explained, findings, help, together};
 use super::super::prompt::{Prompt, Purpose};
-#[cfg(unix)]
-use super::super::sift::judged;
 use super::super::sift::{Needle, Pattern};
+use super::super::sweep::Sifting;
 use super::super::theme::{Palette, Theme};
 use super::super::view;
 use super::settle::change_track;
@@ -39,7 +38,7 @@ pub fn act(app: &mut App, action: Action, jobs: &mut Vec<Job>) {
         }
         Action::Zoom => app.zoomed = !app.zoomed,
         Action::Open => open(app),
-        Action::Back => back(app, jobs),
+        Action::Back => back(app),
         Action::Return => {
             if let Some((_, id)) = app.left.pop() {
                 go(app, id, false);
@@ -256,7 +255,7 @@ fn open(app: &mut App) {
     }
 }
 
-fn back(app: &mut App, jobs: &mut Vec<Job>) {
+fn back(app: &mut App) {
     if app.zoomed {
         app.zoomed = false;
         return;
@@ -266,7 +265,7 @@ fn back(app: &mut App, jobs: &mut Vec<Job>) {
         Pane::Timeline if app.together.is_some() => app.together = None,
         Pane::Timeline if app.search.is_some() => app.search = None,
         Pane::Timeline => app.focus = Pane::Connections,
-        Pane::Connections => filter(app, "", jobs),
+        Pane::Connections => filter(app, ""),
     }
 }
 
@@ -480,8 +479,8 @@ fn file_name(id: &EventId, kind: &EventKind) -> String {
 /// Does what was typed.
 pub fn typed(app: &mut App, purpose: Purpose, text: &str, jobs: &mut Vec<Job>) {
     match purpose {
-        Purpose::Filter => filter(app, text, jobs),
-        Purpose::Search => search(app, text, jobs),
+        Purpose::Filter => filter(app, text),
+        Purpose::Search => search(app, text),
         Purpose::Command => command(app, text, jobs),
         Purpose::Save => save(app, text, jobs),
         Purpose::Export => export(app, text, jobs),
@@ -506,9 +505,9 @@ fn command(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
             Err(error) => app.said = Some(Err(format!("{error}"))),
         },
         (Does::Filter, "") => act(app, Action::Filter, jobs),
-        (Does::Filter, text) => filter(app, text, jobs),
+        (Does::Filter, text) => filter(app, text),
         (Does::Search, "") => act(app, Action::Search, jobs),
-        (Does::Search, text) => search(app, text, jobs),
+        (Does::Search, text) => search(app, text),
         (Does::Theme, name) => match Palette::from_str(name, true) {
             Ok(palette) => {
                 app.theme = Theme {
@@ -528,7 +527,7 @@ fn command(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
 }
 
 /// Shows only what passes; all where the filter is empty.
-pub fn filter(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
+pub fn filter(app: &mut App, text: &str) {
     if text.trim().is_empty() {
         app.filter = None;
         return;
@@ -537,47 +536,21 @@ pub fn filter(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
         Err(problem) => app.said = Some(Err(problem.to_string())),
         Ok(filter) => {
             app.tickets += 1;
-            let mut sifting = Sifting::new(text, app.tickets);
             let needle = Needle::Filter(filter);
-            take_judged(app, &needle, &mut sifting);
-            app.filter = Some(sifting);
-            jobs.push(sift(app, needle));
+            app.filter = Some(Sifting::new(text, needle, app.tickets, &app.index));
         }
     }
 }
 
-fn search(app: &mut App, text: &str, jobs: &mut Vec<Job>) {
+fn search(app: &mut App, text: &str) {
     match Pattern::new(text) {
         Err(why) => app.said = Some(Err(why)),
         Ok(pattern) => {
             app.tickets += 1;
-            let mut sifting = Sifting::new(text, app.tickets);
             let needle = Needle::Search(pattern);
-            take_judged(app, &needle, &mut sifting);
-            app.search = Some(sifting);
+            app.search = Some(Sifting::new(text, needle, app.tickets, &app.index));
             app.said = Some(Ok(app.tr("searching …", &[])));
-            jobs.push(sift(app, needle));
         }
-    }
-}
-
-/// A live capture may have forgotten packets: what `check` found with them is still on the screen.
-#[cfg(unix)]
-fn take_judged(app: &App, needle: &Needle, sifting: &mut Sifting) {
-    if app.live.as_ref().is_some_and(|live| live.oldest() > 1) {
-        let found = judged(&app.index, needle, app.start.unwrap_or_default());
-        sifting.hits.take(&app.index, found);
-    }
-}
-
-#[cfg(not(unix))]
-fn take_judged(_: &App, _: &Needle, _: &mut Sifting) {}
-
-fn sift(app: &App, needle: Needle) -> Job {
-    Job::Sift {
-        generation: app.tickets,
-        needle,
-        start: app.start.unwrap_or_default(),
     }
 }
 

@@ -35,7 +35,28 @@ pub fn settle(app: &mut App, jobs: &mut Vec<Job>) {
     close_up(app, jobs);
     ask(app, jobs);
     explained(app, jobs);
+    traced(app, jobs);
     previews(app, jobs);
+}
+
+/// Asks where the bytes of a compressed message came from, once one is among them.
+fn traced(app: &mut App, jobs: &mut Vec<Job>) {
+    let compressed = app
+        .bytes
+        .replay()
+        .is_some_and(|it| bytes::is_compressed(it));
+    let wanted = app.focus == Pane::Bytes && compressed && app.bytes.asked_trace.is_none();
+    if let (true, Some(event), Some(track)) = (wanted, app.event(), app.track()) {
+        let flow = track.flow;
+        app.tickets += 1;
+        let generation = app.tickets;
+        app.bytes.asked_trace = Some(generation);
+        jobs.push(Job::Trace {
+            generation,
+            event: Box::new(event),
+            flow,
+        });
+    }
 }
 
 /// Lets the timeline show what is selected.
