@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use wscope::engine;
 use wscope::explain::{Block, Explanation, Lang, Page, Story, explain, sentences, translated};
-use wscope::model::{Config, Event, EventKind, Insight, InsightKind, Tls, Ws};
+use wscope::field::Filter;
+use wscope::model::{Config, Event, EventKind, FrameStart, Insight, InsightKind, Tls, Ws};
 use wscope::sink::placeholders;
 use wscope::source::Capture;
 
@@ -405,4 +406,65 @@ fn what_scripts_read_is_the_same_in_every_language() {
             assert!(english == chinese, "{command:?}");
         }
     }
+}
+
+#[test]
+fn a_header_that_was_cut_is_told_in_chinese() {
+    for first in 0..=255 {
+        for header in [&[first][..], &[first, 0x85, 1]] {
+            let english = FrameStart::read(header).unwrap().to_string();
+            let said = translated(&english).unwrap_or_else(|| panic!("{english}"));
+            assert!(said.starts_with("只有帧头的"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_filter_is_said_in_chinese() {
+    let wrong = [
+        "",
+        "tcp.port = 80",
+        "tcp.port == \"80",
+        "tcp.port == 80)",
+        "(tcp.port == 80",
+        "tcp.port == 80 tcp.port == 81",
+        "tcp.port in 80",
+        "tcp.port in {80",
+        "tcp.port ==",
+        "tcp.port == eighty",
+        "tcp.port contains 8",
+        "tcp.porto == 80",
+        "nonsense == 80",
+        "== 80",
+        "\"price\" == 80",
+        "&& tcp.port",
+        "tcp.port &&",
+        "ip.addr == fe80::1",
+        "ip.addr == here",
+        "frame.time == noon",
+        "frame.time_delta > soon",
+        "websocket.opcode == pang",
+        "websocket.fin == maybe",
+        "websocket.payload.text contains price",
+        "websocket.payload.text contains \"\\q\"",
+        "websocket.payload.text contains \"\\u{zz}\"",
+        "websocket.payload.text matches \"(\"",
+        "websocket.payload contains 8x",
+        "tcp.port == 80 # comment",
+        "tcp.port == '80'",
+        "tcp.port [80..90]",
+    ];
+    let long = "a".repeat(100_000);
+    let deep = "(".repeat(1000);
+    let mut found = 0;
+    for text in wrong.into_iter().chain([&*long, &*deep]) {
+        let Err(problem) = Filter::new(text) else {
+            continue;
+        };
+        found += 1;
+        let said = translated(&problem.to_string());
+        let said = said.unwrap_or_else(|| panic!("{text:.40}: {problem}"));
+        assert!(said.starts_with('第') && english(&said).is_none(), "{said}");
+    }
+    assert!(found >= 28, "{found}");
 }

@@ -82,6 +82,14 @@ fn within(english: &str, depth: u32) -> Option<String> {
     if let Some(text) = english.strip_suffix(LAST) {
         return Some(format!("{}；此后的不再列出", within(text, depth)?));
     }
+    // Where in a filter something is wrong stands before all that is said of it.
+    if let Some((column, text)) = english
+        .strip_prefix("column ")
+        .and_then(|rest| rest.split_once(": "))
+        .filter(|(column, _)| column.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Some(format!("第 {column} 列：{}", within(text, depth)?));
+    }
     if let Some(whole) = TEMPLATES.iter().find_map(|it| it.take(english, depth)) {
         return Some(whole);
     }

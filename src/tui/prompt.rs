@@ -10,8 +10,8 @@ use ratatui::layout::Rect;
 use std::collections::HashMap;
 use std::ops::Range;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-use wscope::explain::Lang;
 use wscope::explain::texts::tr;
+use wscope::explain::{Lang, said};
 use wscope::field::Filter;
 use wscope::field::filter::complete;
 
@@ -285,7 +285,7 @@ impl Prompt {
             put(buf, (area.x + 1, y), area.right(), &hint, theme.dim());
             return;
         };
-        let why = &tr(lang, why, &[]);
+        let why = &said(lang, &tr(lang, why, &[]));
         let width = |text: &[char]| -> usize { text.iter().map(|c| c.width().unwrap_or(1)).sum() };
         let first = at.start.clamp(from, self.text.len().max(from));
         let before =

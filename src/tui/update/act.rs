@@ -12,6 +12,7 @@ use super::super::view;
 use super::settle::change_track;
 use clap::ValueEnum as _;
 use std::path::PathBuf;
+use wscope::explain::said;
 use wscope::field::Filter;
 use wscope::model::{EventId, EventKind, Kind, PacketNo, Ws};
 use wscope::sink::{Level, Line};
@@ -533,7 +534,7 @@ pub fn filter(app: &mut App, text: &str) {
         return;
     }
     match Filter::new(text) {
-        Err(problem) => app.said = Some(Err(problem.to_string())),
+        Err(problem) => app.said = Some(Err(said(app.lang, &problem.to_string()))),
         Ok(filter) => {
             app.tickets += 1;
             let needle = Needle::Filter(filter);
