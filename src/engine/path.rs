@@ -134,6 +134,6 @@ mod tests {
             path.push(stride);
         }
         assert_eq!(path.strides().collect::<Vec<_>>(), list);
-        assert_eq!(path.steps.len(), 5 + 3 + 4);
+        assert_eq!(path.steps.len(), 4 + 2 + 3 + 4);
     }
 }
