@@ -1,8 +1,11 @@
 //! In Chinese nothing is left in English: every sentence that the engine can put together has its line in a table,
 //! and no page, list or total of any capture holds a run of English words.
 
+mod common;
+
+use common::real::captures;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use wscope::engine;
 use wscope::explain::{Block, Explanation, Lang, Page, Story, explain, sentences, translated};
@@ -10,21 +13,6 @@ use wscope::field::Filter;
 use wscope::model::{Config, Event, EventKind, FrameStart, Insight, InsightKind, Tls, Ws};
 use wscope::sink::placeholders;
 use wscope::source::Capture;
-
-fn captures() -> Vec<PathBuf> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/captures");
-    let files = std::fs::read_dir(folder).unwrap();
-    let mut files: Vec<_> = files
-        .map(|file| file.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|it| it == "pcap" || it == "pcapng")
-        })
-        .collect();
-    files.sort();
-    assert!(files.len() > 40);
-    files
-}
 
 /// What the engine says in a sentence of its own.
 fn sentence(event: &Event) -> Vec<&str> {

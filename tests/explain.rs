@@ -1,5 +1,8 @@
 //! Every event of every capture is explained, in both languages, and nothing from the wire gets through as it is.
 
+mod common;
+
+use common::real::captures;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use wscope::engine;
@@ -8,21 +11,6 @@ use wscope::explain::{Block, Explanation, Lang, Page, Story, columns, explain, l
 use wscope::model::{Config, Event, EventKind, KINDS, Loan, Ws};
 use wscope::sink::is_unsafe;
 use wscope::source::Capture;
-
-fn captures() -> Vec<PathBuf> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/captures");
-    let files = std::fs::read_dir(folder).unwrap();
-    let mut files: Vec<_> = files
-        .map(|file| file.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|it| it == "pcap" || it == "pcapng")
-        })
-        .collect();
-    files.sort();
-    assert!(files.len() > 40);
-    files
-}
 
 /// Explains every event of a capture.
 fn each(path: &PathBuf, acks: bool, mut tell: impl FnMut(&Event, Loan<'_>, [Explanation; 2])) {

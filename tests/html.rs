@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What Chromium is called.
@@ -27,6 +27,14 @@ fn chromium() -> Option<&'static str> {
     found
 }
 
+fn succeeded(run: &Output) {
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+}
+
 /// The page of a capture.
 fn page(capture: &str, lang: &str) -> String {
     let run = Command::new(env!("CARGO_BIN_EXE_wscope"))
@@ -37,11 +45,7 @@ fn page(capture: &str, lang: &str) -> String {
         .env_remove("SSLKEYLOGFILE")
         .output()
         .unwrap();
-    assert!(
-        run.status.success(),
-        "{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    succeeded(&run);
     String::from_utf8(run.stdout).unwrap()
 }
 
@@ -281,9 +285,5 @@ fn print(browser: &str, folder: &Path, html: &Path, pdf: &Path) {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert!(
-        run.status.success(),
-        "{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    succeeded(&run);
 }

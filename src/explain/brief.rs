@@ -14,7 +14,7 @@ use crate::model::{
     Message, Note, Offload, Offloader, Open, Pairs, Refused, Remark, Silence, Syn, Tcp, TcpClose,
     TcpOpen, Tls, TlsClose, Trust, Verdict, Way, Why, Ws,
 };
-use crate::sink::{Cut, Duration, English, Escaped, Words, bytes, quote, summary};
+use crate::sink::{Cut, Duration, English, Escaped, Words, bytes, cost_name, quote, summary};
 use std::fmt::Display;
 
 /// What happened, in one line without control characters.
@@ -704,18 +704,7 @@ impl Pen {
                 None => self.colon(),
                 Some(sep) => self.word(sep),
             }
-            let name = match word {
-                "ip" => "IP",
-                "tcp" => "TCP",
-                "again" => "sent again",
-                "unseen" => "cut off",
-                "tls" => "TLS",
-                "http" => "HTTP",
-                "headers" => "frame headers",
-                "other" => "not decoded",
-                word => word,
-            };
-            self.word(name);
+            self.word(cost_name(word));
             self.raw(&format_args!(" {bytes}"));
             sep = Some(", ");
         }

@@ -24,4 +24,5 @@ pub use stats::{Format, Stats};
 pub(crate) use summary::bytes;
 pub use summary::{Cut, Duration, summary};
 pub use text::Text;
+pub(crate) use told::cost_name;
 pub use words::{English, Piece, Value, Words, fill, pieces, placeholders};

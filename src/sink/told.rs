@@ -127,6 +127,21 @@ impl Display for PairsRow<'_> {
 /// Bytes on the wire by layer: only what there was.
 pub struct CostRow<'a>(pub &'a Cost);
 
+/// A row of a cost, as it is said.
+pub(crate) fn cost_name(row: &'static str) -> &'static str {
+    match row {
+        "ip" => "IP",
+        "tcp" => "TCP",
+        "again" => "sent again",
+        "unseen" => "cut off",
+        "tls" => "TLS",
+        "http" => "HTTP",
+        "headers" => "frame headers",
+        "other" => "not decoded",
+        row => row,
+    }
+}
+
 impl Display for CostRow<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cost = self.0;
@@ -134,17 +149,7 @@ impl Display for CostRow<'_> {
         write!(f, "{} bytes in {} packet{s}", cost.total(), cost.packets)?;
         let mut sep = ": ";
         for (word, bytes) in cost.rows().into_iter().filter(|(_, bytes)| *bytes > 0) {
-            let name = match word {
-                "ip" => "IP",
-                "tcp" => "TCP",
-                "again" => "sent again",
-                "unseen" => "cut off",
-                "tls" => "TLS",
-                "http" => "HTTP",
-                "headers" => "frame headers",
-                "other" => "not decoded",
-                word => word,
-            };
+            let name = cost_name(word);
             write!(f, "{sep}{name} {bytes}")?;
             sep = ", ";
         }

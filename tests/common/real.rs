@@ -34,5 +34,6 @@ pub fn captures() -> Vec<PathBuf> {
         .filter(is_capture)
         .collect();
     found.sort();
+    assert!(found.len() > 40);
     found
 }
