@@ -141,17 +141,14 @@ impl Sifting {
             .then(|| self.needle.decide_conn(track.conn, &track.flow))
             .flatten();
         if all != Some(false) {
-            let lines = track.lines(sweep.line, Level::Acks);
+            let lines = track.events(sweep.line, Level::Acks);
             let mut left = STRIDE;
-            for line in lines.take_while(|line| *line < until) {
+            for (line, event) in lines.take_while(|(line, _)| *line < until) {
                 if left == 0 {
                     sweep.line = line;
                     return;
                 }
                 left -= 1;
-                let Some(event) = track.look(line) else {
-                    continue;
-                };
                 let said = all.or_else(|| {
                     let view = View {
                         event: &event,
