@@ -221,7 +221,7 @@ impl Sifting {
     }
 
     /// The next thing to do, where the index has said all it knows: a job, or nothing any more.
-    pub fn next(&mut self, start: Timestamp, loaded: bool) -> Option<Job> {
+    pub fn next(&mut self, index: &Index, start: Timestamp, loaded: bool) -> Option<Job> {
         if self.is_busy() || self.reading {
             return None;
         }
@@ -236,7 +236,10 @@ impl Sifting {
         self.reading = true;
         self.done = false;
         self.percent = 0;
+        let places = stretches.iter().filter_map(|it| index.place(it.conn));
+        let messages = places.filter_map(|at| index.tracks()[at].sequence());
         Some(Job::Sift {
+            messages: messages.collect(),
             generation: self.generation,
             needle: self.needle.clone(),
             start,

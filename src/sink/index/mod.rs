@@ -5,10 +5,12 @@
 //! messages take some 50 MB and those 16. What else there is takes 60 bytes and what it holds.
 
 mod kept;
+mod messages;
 mod row;
 mod rows;
 mod track;
 
+pub use messages::{Messages, Moment};
 pub use track::{Ending, Level, Line, Track};
 
 use super::escape::quote;

@@ -1,8 +1,9 @@
 //! One connection of the index.
 
 use super::kept::Kept;
+use super::messages::Messages;
 use super::row::{Row, Tag};
-use super::rows::Rows;
+use super::rows::{Cursor, Rows};
 use crate::model::{
     CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, SessionId, Severity, Tcp,
     TcpEnd, Timestamp, Tls, Verdict, Ws,
@@ -323,6 +324,20 @@ impl Track {
             let kept = (row.tag == Tag::Kept).then(|| self.rare_of(&row)?.whole())?;
             let kind = kept.filter(|kind| wanted(kind))?;
             Some(row.event(self.conn, true, kind.clone()))
+        })
+    }
+
+    /// Its messages up to now, for another thread. None where that is not all there is to say of them: some were
+    /// forgotten or are of another session, or its ends changed places.
+    #[must_use]
+    pub fn sequence(&self) -> Option<Messages> {
+        let plain = !self.odd && self.turned.is_empty() && self.gone.0 == 0;
+        plain.then(|| Messages {
+            conn: self.conn,
+            flow: self.flow,
+            session: self.session,
+            rows: self.rows.clone(),
+            cursor: Cursor::default(),
         })
     }
 
