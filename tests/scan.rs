@@ -10,7 +10,8 @@ use std::path::Path;
 use wscope::engine::{self, Course, Lies, Trail, half};
 use wscope::forge::{Forged, Message, Scenario, binary, ping, text};
 use wscope::model::{
-    Config, ConnId, Dir, Event, EventId, EventKind, Flow, Loan, PacketNo, Sink, Want, Ws,
+    Config, ConnId, Dir, Event, EventId, EventKind, Flow, Frame, Loan, PacketNo, Sink, Span, Want,
+    Ws,
 };
 use wscope::sink::{Index, Moment};
 use wscope::source::Capture;
@@ -33,6 +34,26 @@ impl Sink for Both {
             self.payloads.insert(name, loan.bytes.to_vec());
         }
         self.index.event(event, flow, loan)
+    }
+}
+
+struct Asked(Moment);
+
+impl Lies for Asked {
+    fn packet(&self) -> PacketNo {
+        self.0.packets().1
+    }
+
+    fn dir(&self) -> Option<Dir> {
+        self.0.dir()
+    }
+
+    fn span(&self) -> Span {
+        self.0.span()
+    }
+
+    fn frame(&self) -> Option<Frame> {
+        self.0.frame()
     }
 }
 
@@ -61,17 +82,9 @@ fn scan(path: &Path) -> (usize, usize) {
             conn: messages.conn,
             flow: messages.flow,
             to: PacketNo::END,
-            messages: messages.map(|moment: Moment| {
-                let lies = Lies {
-                    packet: moment.packets().1,
-                    dir: moment.dir(),
-                    span: moment.span(),
-                    frame: moment.frame(),
-                };
-                (lies, moment)
-            }),
+            messages: messages.map(Asked),
         });
-        let mut told = |conn, moment: Moment, bytes: Option<&[u8]>| {
+        let mut told = |conn, Asked(moment): &Asked, bytes: Option<&[u8]>| {
             if !moment.is_message() {
                 return;
             }
@@ -151,7 +164,7 @@ fn forge(seed: u64, mss: usize, isn: u32, said: &[Said]) -> Forged {
         let message: Message = match kind {
             0 => binary(content.into_bytes()),
             1 => ping(&content[..size.min(100)]),
-            _ => text(content),
+            _ => text(content.as_str()),
         };
         let message = if kind == 1 {
             message

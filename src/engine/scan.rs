@@ -17,24 +17,25 @@ use super::trail::{STRIDE, Stretch, Trail};
 use crate::codec::mask;
 use crate::decode::{Decoded, Decoder};
 use crate::error::Error;
-use crate::model::{Config, ConnId, Dir, Endpoint, Flow, Frame, PacketNo, Segment, Space, Span};
+use crate::model::{
+    Config, ConnId, Dir, Endpoint, Flow, Frame, Link, Packet, PacketNo, Segment, Space, Span,
+};
 use crate::tcp::{Key, Table};
 use std::collections::HashMap;
 
-/// Where a message lies, or a frame of one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Lies {
+/// A message, or a frame of one, and where it lies.
+pub trait Lies {
     /// The packet that completed it.
-    pub packet: PacketNo,
+    fn packet(&self) -> PacketNo;
     /// Its direction.
-    pub dir: Option<Dir>,
+    fn dir(&self) -> Option<Dir>;
     /// Its bytes.
-    pub span: Span,
+    fn span(&self) -> Span;
     /// The frame that it is all of, where its payload is wanted and not compressed.
-    pub frame: Option<Frame>,
+    fn frame(&self) -> Option<Frame>;
 }
 
-/// The messages of a connection, in order, each with something to know it by.
+/// The messages of a connection.
 pub struct Course<I> {
     /// The connection.
     pub conn: ConnId,
@@ -42,7 +43,7 @@ pub struct Course<I> {
     pub flow: Flow,
     /// The last packet that matters.
     pub to: PacketNo,
-    /// Its messages, and the frames between them.
+    /// Its messages, and the frames between them, in order.
     pub messages: I,
 }
 
@@ -54,6 +55,20 @@ pub fn half(flow: &Flow) -> u16 {
 
 fn halve(a: Endpoint, b: Endpoint) -> u16 {
     (a.port ^ b.port) & 1
+}
+
+/// For which thread a packet is, where it is as most are: TCP in IPv4 without options, whole, on Ethernet.
+fn peek(packet: &Packet<'_>) -> Option<u16> {
+    let (head, _) = packet.data.split_first_chunk::<38>()?;
+    let [_, _, _, _, _, _, _, _, _, _, _, _, 8, 0, 0x45, rest @ ..] = head else {
+        return None;
+    };
+    // The fragment's offset, and whether more come; then the protocol; then the ports.
+    let [_, _, _, _, _, more, 0, _, 6, .., a, _, b] = rest else {
+        return None;
+    };
+    let fits = packet.link == Link::ETHERNET && more & 0x3f == 0;
+    fits.then_some(u16::from(a ^ b) & 1)
 }
 
 /// Bytes of a direction that are held at most, until the message that they belong to is complete.
@@ -69,11 +84,11 @@ impl Trail {
     ///
     /// # Errors
     /// What kept the captures from being read.
-    pub fn scan<T, I: Iterator<Item = (Lies, T)>>(
+    pub fn scan<T: Lies, I: Iterator<Item = T>>(
         &self,
         config: &Config,
         courses: Vec<Course<I>>,
-        found: &mut dyn FnMut(ConnId, T, Option<&[u8]>),
+        found: &mut dyn FnMut(ConnId, &T, Option<&[u8]>),
         mut watch: impl FnMut(u64, u64) -> bool,
     ) -> Result<bool, Error> {
         let mut waiting: HashMap<_, _> = courses.into_iter().map(|it| (it.conn, it)).collect();
@@ -109,6 +124,10 @@ impl Trail {
                     return Ok(true);
                 }
             }
+            // Half of the packets are another thread's: for most, a look at the ports tells.
+            if peek(&packet).is_some_and(|half| Some(half) != mine) {
+                continue;
+            }
             let Decoded::Tcp(segment) = &decoder.decode(&packet) else {
                 continue;
             };
@@ -140,15 +159,15 @@ impl Trail {
 
 /// Who is told what was found.
 struct Tell<'a, T> {
-    found: &'a mut dyn FnMut(ConnId, T, Option<&[u8]>),
+    found: &'a mut dyn FnMut(ConnId, &T, Option<&[u8]>),
     unmasked: Vec<u8>,
     /// Bytes of a message that are joined at most.
     most: usize,
 }
 
-impl<T> Tell<'_, T> {
-    fn tell(&mut self, conn: ConnId, what: T, frame: Option<Frame>, bytes: Option<&[u8]>) {
-        let payload = bytes.zip(frame).and_then(|(bytes, frame)| {
+impl<T: Lies> Tell<'_, T> {
+    fn tell(&mut self, conn: ConnId, what: &T, bytes: Option<&[u8]>) {
+        let payload = bytes.zip(what.frame()).and_then(|(bytes, frame)| {
             let (header, payload) = bytes.split_at_checked(frame.header_length.into())?;
             (is_header(&frame, header) && payload.len() <= self.most).then_some((frame, payload))
         });
@@ -199,7 +218,7 @@ struct Reading<T, I> {
     conn: ConnId,
     client: Endpoint,
     messages: I,
-    next: Option<(Lies, T)>,
+    next: Option<T>,
     sides: [Side; 2],
 }
 
@@ -245,7 +264,7 @@ impl Side {
     }
 }
 
-impl<T, I: Iterator<Item = (Lies, T)>> Reading<T, I> {
+impl<T: Lies, I: Iterator<Item = T>> Reading<T, I> {
     fn new(course: Course<I>) -> Self {
         let mut messages = course.messages;
         Self {
@@ -277,22 +296,22 @@ impl<T, I: Iterator<Item = (Lies, T)>> Reading<T, I> {
         }
         let bytes = if joined { &held } else { new };
         let mut left = bytes.len();
-        while let Some((lies, what)) = self.next.take_if(|(lies, _)| lies.packet <= packet) {
-            let mine = lies.dir == Some(dir) && lies.span.space == Space::Tcp;
-            let side = dir.of(&self.sides);
-            let found = match (mine, lies.dir) {
-                (true, _) => side.find(lies.span, bytes),
-                // Another direction's: what it waited for came with this packet.
-                (false, Some(other)) if lies.span.space == Space::Tcp => {
-                    let other = other.of(&self.sides);
-                    other.find(lies.span, &other.held)
+        while let Some(next) = self.next.as_ref().filter(|it| it.packet() <= packet) {
+            let span = next.span();
+            let found = match next.dir().filter(|_| span.space == Space::Tcp) {
+                Some(its) if its == dir => {
+                    let side = dir.of(&self.sides);
+                    left = left.min(side.behind(span).unwrap_or(left));
+                    side.find(span, bytes)
                 }
-                (false, _) => None,
+                // What it waited for came with a packet of the other direction.
+                Some(its) => {
+                    let side = its.of(&self.sides);
+                    side.find(span, &side.held)
+                }
+                None => None,
             };
-            if mine && let Some(behind) = side.behind(lies.span) {
-                left = left.min(behind);
-            }
-            tell.tell(self.conn, what, lies.frame, found);
+            tell.tell(self.conn, next, found);
             self.next = self.messages.next();
         }
         let side = dir.of_mut(&mut self.sides);
@@ -311,7 +330,7 @@ impl<T, I: Iterator<Item = (Lies, T)>> Reading<T, I> {
 
     fn is_due(&self, packet: PacketNo) -> bool {
         let next = self.next.as_ref();
-        next.is_some_and(|(lies, _)| lies.packet <= packet)
+        next.is_some_and(|next| next.packet() <= packet)
     }
 
     /// Whether a segment continues its stream.
@@ -347,8 +366,8 @@ impl<T, I: Iterator<Item = (Lies, T)>> Reading<T, I> {
 
     /// No more packets come.
     fn rest(&mut self, tell: &mut Tell<'_, T>) {
-        while let Some((lies, what)) = self.next.take() {
-            tell.tell(self.conn, what, lies.frame, None);
+        while let Some(next) = &self.next {
+            tell.tell(self.conn, next, None);
             self.next = self.messages.next();
         }
     }

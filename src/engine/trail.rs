@@ -499,7 +499,9 @@ impl Trail {
                 .get(&stretch.conn)
                 .map_or(0, |stop: &Arc<Stop>| path::stride(stop.next));
             let along = inner.paths.get(at).into_iter().flat_map(Path::strides);
-            let along = along.chain(inner.known..=last);
+            // What was read since is not noted yet: no more than goes into two strides.
+            let since = inner.known..=last.min(inner.known.saturating_add(1));
+            let along = along.chain(since);
             for stride in along.filter(|&stride| stride >= begin && stride <= last) {
                 let at = stride as usize;
                 if strides.len() <= at {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 use wscope::engine::{Course, Lies, Stretch, half};
 use wscope::field::View;
-use wscope::model::{ConnId, Event, Flow, Loan, PacketNo, Timestamp};
+use wscope::model::{ConnId, Dir, Event, Flow, Frame, Loan, PacketNo, Span, Timestamp};
 use wscope::sink::{Messages, Moment};
 
 /// Asks messages for a needle, all connections at once, on two threads; answers with the stretches that have to be
@@ -31,7 +31,10 @@ pub fn scan(
             conn: messages.conn,
             flow: messages.flow,
             to: range.to,
-            messages: messages.map(move |moment| lies(moment, range)),
+            messages: messages.map(move |moment| Asked {
+                is_wanted: is_wanted(&moment, range),
+                moment,
+            }),
         })
     });
     let (mine, others): (Vec<_>, Vec<_>) = courses.partition(|it| half(&it.flow) == 0);
@@ -71,17 +74,33 @@ pub fn scan(
     Ok(left)
 }
 
-/// Where a message lies, and it itself, where it is asked for.
-fn lies(moment: Moment, range: Stretch) -> (Lies, Option<Moment>) {
-    let packet = moment.packets().1;
-    let asked = moment.is_message() && (range.from..=range.to).contains(&packet);
-    let lies = Lies {
-        packet,
-        dir: moment.dir(),
-        span: moment.span(),
-        frame: moment.frame().filter(|_| asked),
-    };
-    (lies, asked.then_some(moment))
+/// A message or a frame, and whether its payload is asked for.
+struct Asked {
+    moment: Moment,
+    is_wanted: bool,
+}
+
+fn is_wanted(moment: &Moment, range: Stretch) -> bool {
+    moment.is_message() && (range.from..=range.to).contains(&moment.packets().1)
+}
+
+impl Lies for Asked {
+    #[inline]
+    fn packet(&self) -> PacketNo {
+        self.moment.packets().1
+    }
+
+    fn dir(&self) -> Option<Dir> {
+        self.moment.dir()
+    }
+
+    fn span(&self) -> Span {
+        self.moment.span()
+    }
+
+    fn frame(&self) -> Option<Frame> {
+        self.moment.frame().filter(|_| self.is_wanted)
+    }
 }
 
 struct Seeker {
@@ -94,7 +113,7 @@ struct Seeker {
 }
 
 impl Seeker {
-    fn seek<I: Iterator<Item = (Lies, Option<Moment>)>>(
+    fn seek<I: Iterator<Item = Asked>>(
         &mut self,
         source: &Source,
         courses: Vec<Course<I>>,
@@ -102,9 +121,9 @@ impl Seeker {
     ) -> Result<(), String> {
         let config = source.captures.config();
         let everything: Vec<_> = courses.iter().map(|it| (it.conn, it.to)).collect();
-        let mut found = |conn, moment: Option<Moment>, payload: Option<&[u8]>| {
-            if let Some(moment) = moment {
-                self.look(conn, &moment, payload);
+        let mut found = |conn, asked: &Asked, payload: Option<&[u8]>| {
+            if asked.is_wanted {
+                self.look(conn, &asked.moment, payload);
             }
         };
         let scan = source.trail.scan(&config, courses, &mut found, watch);

@@ -219,6 +219,7 @@ const UNITS: [i64; 3] = [1, 1_000, 1_000_000];
 #[derive(Clone, Debug, Default)]
 struct Before {
     packet: u64,
+    /// In the unit of its block.
     time: i64,
     /// The number that the packet's next event has.
     nth: u32,
@@ -228,9 +229,9 @@ struct Before {
 }
 
 impl Before {
-    fn take(&mut self, row: &Row) {
+    fn take(&mut self, row: &Row, time: i64) {
         self.packet = row.packet;
-        self.time = row.time.0;
+        self.time = time;
         self.nth = row.nth.wrapping_add(1 + u32::from(row.tag == Tag::Single));
         if row.tag == Tag::Kept {
             self.kept = row.kept.wrapping_add(1);
@@ -275,13 +276,14 @@ fn encode(rows: &[Row]) -> Vec<u8> {
     };
     number(&mut out, before.kept.into());
     for row in rows {
-        write(&mut out, row, UNITS[unit], &before);
-        before.take(row);
+        let time = row.time.0 / UNITS[unit];
+        write(&mut out, row, time, &before);
+        before.take(row, time);
     }
     out
 }
 
-fn write(out: &mut Vec<u8>, row: &Row, unit: i64, before: &Before) {
+fn write(out: &mut Vec<u8>, row: &Row, time: i64, before: &Before) {
     let same = |is: bool, flag: u8| if is { 0 } else { flag };
     let nth = match row.packet == before.packet {
         true => before.nth,
@@ -304,7 +306,7 @@ fn write(out: &mut Vec<u8>, row: &Row, unit: i64, before: &Before) {
         out.push(more);
     }
     number(out, row.packet.wrapping_sub(before.packet));
-    signed(out, (row.time.0 / unit).wrapping_sub(before.time / unit));
+    signed(out, time.wrapping_sub(before.time));
     if first & START != 0 {
         signed(out, row.start.wrapping_sub(end).cast_signed());
     }
@@ -380,15 +382,13 @@ fn decode(bytes: &mut Bytes<'_>, unit: i64, before: &mut Before) -> Row {
         _ => Tag::Message,
     };
     let packet = before.packet.wrapping_add(bytes.number());
-    let time = (before.time / unit)
-        .wrapping_add(bytes.signed())
-        .wrapping_mul(unit);
+    let time = before.time.wrapping_add(bytes.signed());
     let nth = match packet == before.packet {
         true => before.nth,
         false => 0,
     };
     let mut row = Row {
-        time: Timestamp(time),
+        time: Timestamp(time.wrapping_mul(unit)),
         at: packet,
         nth,
         packet,
@@ -466,7 +466,7 @@ fn decode(bytes: &mut Bytes<'_>, unit: i64, before: &mut Before) -> Row {
             row.len = bytes.number();
         }
     }
-    before.take(&row);
+    before.take(&row, time);
     row
 }
 
@@ -500,6 +500,20 @@ impl<'a> Bytes<'a> {
 
     #[inline]
     pub fn number(&mut self) -> u64 {
+        match *self.0 {
+            [a, ref rest @ ..] if a < 0x80 => {
+                self.0 = rest;
+                u64::from(a)
+            }
+            [a, b, ref rest @ ..] if b < 0x80 => {
+                self.0 = rest;
+                u64::from(a & 0x7f) | u64::from(b) << 7
+            }
+            _ => self.long(),
+        }
+    }
+
+    fn long(&mut self) -> u64 {
         let (mut number, mut shift) = (0, 0);
         loop {
             let byte = self.byte();

@@ -5,8 +5,8 @@ use super::messages::Messages;
 use super::row::{Row, Tag};
 use super::rows::{Cursor, Rows};
 use crate::model::{
-    CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, SessionId, Severity, Tcp,
-    TcpEnd, Timestamp, Tls, Verdict, Ws,
+    CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, PacketNo, SessionId, Severity,
+    Tcp, TcpEnd, Timestamp, Tls, Verdict, Ws,
 };
 use std::borrow::Cow;
 
@@ -42,6 +42,8 @@ pub struct Track {
     kept: Vec<Kept>,
     /// A message is among what is kept whole.
     odd: bool,
+    /// The packet with the last message.
+    talks: Option<PacketNo>,
     texts: String,
     /// Where the text of each row ends; shorter than the rows once previews are not kept any more.
     text_ends: Vec<u32>,
@@ -99,6 +101,7 @@ impl Track {
             gone: (0, 0),
             kept: Vec::new(),
             odd: false,
+            talks: None,
             texts: String::new(),
             text_ends: Vec::new(),
         }
@@ -111,6 +114,9 @@ impl Track {
             self.flow = *flow;
         }
         self.last = self.last.max(event.time);
+        if matches!(event.kind, EventKind::Ws(Ws::Message(_))) {
+            self.talks = Some(event.packet);
+        }
         self.note(&event);
         if let EventKind::Ws(Ws::Open(open)) = &event.kind {
             // Of a second session on the connection all is kept whole.
@@ -316,6 +322,23 @@ impl Track {
         self.kept.iter().map(Kept::kind)
     }
 
+    /// What happened beside frames and messages, and unusual ones of these, each with its line: in so many rows
+    /// from this line on.
+    pub fn rare_lines(&self, from: Line, rows: usize) -> impl Iterator<Item = (Line, Event)> + '_ {
+        let until = from.row() + rows;
+        let from = from.row().max(self.gone.0);
+        let rows = self.rows.iter(from - self.gone.0);
+        let rows = (from as u32..until.max(from) as u32).zip(rows);
+        let kept = rows.filter(|(_, row)| row.tag == Tag::Kept);
+        kept.filter_map(|(at, row)| Some((Line(at * 2 + 1), self.event_of(&row, true)?)))
+    }
+
+    /// The packet with the last message, where there was one.
+    #[must_use]
+    pub fn talked(&self) -> Option<PacketNo> {
+        self.talks
+    }
+
     /// The events for which `wanted` says so; it is not asked of frames, messages and heads of HTTP.
     pub fn those(&self, wanted: impl Fn(&EventKind) -> bool) -> impl Iterator<Item = Event> {
         let any = self.kept.iter().filter_map(Kept::whole).any(&wanted);
@@ -445,6 +468,12 @@ impl Line {
     #[must_use]
     pub fn from_number(number: u32) -> Self {
         Self(number)
+    }
+
+    /// The first line of so many rows further on.
+    #[must_use]
+    pub fn further(self, rows: usize) -> Self {
+        Self((self.row() + rows) as u32 * 2)
     }
 
     fn row(self) -> usize {
