@@ -3,6 +3,7 @@
 use super::row::{COMPLETE, COMPRESSED, Row, Tag};
 use super::rows::{Cursor, Rows};
 use crate::model::{ConnId, Dir, Event, EventId, Flow, Frame, PacketNo, SessionId, Span};
+use std::collections::VecDeque;
 
 /// The frames and messages of a connection up to now, in order.
 #[derive(Clone, Debug)]
@@ -13,21 +14,51 @@ pub struct Messages {
     pub flow: Flow,
     /// The session that all of them are of.
     pub session: SessionId,
-    pub(super) rows: Rows,
-    pub(super) cursor: Cursor,
+    rows: Rows,
+    cursor: Cursor,
+    /// Some rows ahead: of many connections in turn, each look at packed ones waits for memory.
+    ready: VecDeque<Row>,
+}
+
+/// Rows that are unpacked at once.
+const AHEAD: usize = 8;
+
+impl Messages {
+    pub(super) fn new(conn: ConnId, flow: Flow, session: SessionId, rows: Rows) -> Self {
+        Self {
+            conn,
+            flow,
+            session,
+            rows,
+            cursor: Cursor::default(),
+            ready: VecDeque::new(),
+        }
+    }
+
+    fn unpack(&mut self) {
+        while self.ready.len() < AHEAD
+            && let Some(row) = self.cursor.next(&self.rows)
+        {
+            if row.tag != Tag::Kept {
+                self.ready.push_back(row);
+            }
+        }
+    }
 }
 
 impl Iterator for Messages {
     type Item = Moment;
 
     fn next(&mut self) -> Option<Moment> {
-        loop {
-            let row = self.cursor.next(&self.rows)?;
-            if row.tag != Tag::Kept {
-                let (conn, session) = (self.conn, self.session);
-                return Some(Moment { row, conn, session });
-            }
+        if self.ready.is_empty() {
+            self.unpack();
         }
+        let Some(row) = self.ready.pop_front() else {
+            self.ready = VecDeque::new();
+            return None;
+        };
+        let (conn, session) = (self.conn, self.session);
+        Some(Moment { row, conn, session })
     }
 }
 

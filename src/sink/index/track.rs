@@ -3,7 +3,7 @@
 use super::kept::Kept;
 use super::messages::Messages;
 use super::row::{Row, Tag};
-use super::rows::{Cursor, Rows};
+use super::rows::Rows;
 use crate::model::{
     CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, PacketNo, SessionId, Severity,
     Tcp, TcpEnd, Timestamp, Tls, Verdict, Ws,
@@ -355,13 +355,7 @@ impl Track {
     #[must_use]
     pub fn sequence(&self) -> Option<Messages> {
         let plain = !self.odd && self.turned.is_empty() && self.gone.0 == 0;
-        plain.then(|| Messages {
-            conn: self.conn,
-            flow: self.flow,
-            session: self.session,
-            rows: self.rows.clone(),
-            cursor: Cursor::default(),
-        })
+        plain.then(|| Messages::new(self.conn, self.flow, self.session, self.rows.clone()))
     }
 
     /// How deep one has to look to see a line.
