@@ -98,7 +98,9 @@ impl<V> Table<V> {
     #[inline]
     #[must_use]
     pub fn place(&self, key: &Key) -> Option<Slotted> {
-        let found = self.index.find(self.seed.hash_one(key), |&slot| self.has(slot, key));
+        let found = self
+            .index
+            .find(self.seed.hash_one(key), |&slot| self.has(slot, key));
         found.copied().map(Slotted)
     }
 
@@ -158,7 +160,9 @@ impl<V> Table<V> {
     /// Takes a connection out.
     pub fn remove(&mut self, key: &Key) -> Option<V> {
         let Slotted(slot) = self.place(key)?;
-        let found = self.index.find_entry(self.seed.hash_one(key), |it| *it == slot);
+        let found = self
+            .index
+            .find_entry(self.seed.hash_one(key), |it| *it == slot);
         found.ok()?.remove();
         self.free.push(slot);
         Some(self.slots.get_mut(slot as usize)?.take()?.value)

@@ -33,8 +33,8 @@ use wscope::source::{Progress, SpoolReader};
 /// Messages that may wait; whoever has more waits too. A key waits behind them.
 pub const QUEUE: usize = 8;
 
-/// Events that a batch has at most.
-const BATCH: usize = 1024;
+/// Events that a batch has at most: a key waits behind those of all batches in the queue, which take some 4 ms.
+const BATCH: usize = 256;
 
 /// How long events may lie before they are shown.
 const PATIENCE: Duration = Duration::from_millis(40);

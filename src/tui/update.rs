@@ -60,6 +60,9 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
         }
         Msg::Replayed { generation, answer } if generation == app.generation => {
             app.bytes.answer = Some(answer);
+            if let Some(action) = app.bytes.once_here.take() {
+                act::act(app, action, &mut jobs);
+            }
         }
         Msg::Replayed { .. } => {}
         Msg::Sifted {

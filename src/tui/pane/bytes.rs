@@ -11,6 +11,7 @@
 use super::super::app::{App, Pane};
 use super::super::canvas::{heading, put};
 use super::detail;
+use crate::tui::keys::Action;
 use crate::tui::sheet::{Row, Sheet, View};
 use crate::tui::wire::{self, Area, Place};
 use ratatui::buffer::Buffer;
@@ -38,6 +39,8 @@ pub struct State {
     /// Where the bytes of a compressed message came from, and the job that was to find out.
     pub traced: Option<Box<Traced>>,
     pub asked_trace: Option<u64>,
+    /// What is to be done with them once they are here.
+    pub once_here: Option<Action>,
     /// How they were laid out last, and for which width and language.
     pub laid_out: RefCell<Option<((usize, View, Lang), Rc<Sheet>)>>,
 }
