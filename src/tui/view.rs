@@ -373,7 +373,6 @@ fn is_useful(app: &App, binding: &Binding) -> bool {
     match (&app.over, binding.action) {
         (Over::Nothing, _) => binding.panes.contains(&app.focus),
         (Over::Findings(_), A::Open) | (Over::Explained(_), A::Next) => true,
-        (Over::Help(_), A::Help) => false,
-        (_, action) => matches!(action, A::Back | A::Help | A::Quit),
+        (_, action) => matches!(action, A::Back | A::Quit),
     }
 }
