@@ -149,9 +149,14 @@ impl Trail {
                 reading.segment(segment, packet.no, &mut tell);
             }
         }
-        let unread = waiting.into_values().map(Reading::new);
-        for mut reading in table.drain().chain(unread) {
-            reading.rest(&mut tell);
+        let places: Vec<_> = table.iter().map(|(place, _)| place).collect();
+        for place in places {
+            if let Some(reading) = table.at(place) {
+                reading.rest(&mut tell);
+            }
+        }
+        for course in waiting.into_values() {
+            Reading::new(course).rest(&mut tell);
         }
         Ok(true)
     }
