@@ -67,6 +67,7 @@ pub fn live(
     mut notes: Notes,
     out: &mut dyn std::io::Write,
 ) -> Done {
+    notes.count(capture.drops());
     let mut sink: Box<dyn Sink + '_> = match args.json {
         true => Box::new(only(&args.events, args.acks, Jsonl::new(out))?),
         false => Box::new(only(&args.events, args.acks, text(out, common))?),

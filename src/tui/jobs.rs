@@ -94,6 +94,7 @@ pub fn watch(mut live: Live, mut reader: SpoolReader, source: Source, queue: Syn
         reader.on_idle(move || waiting.flush());
         let mut capture = Capture::from_spool(live.name.clone(), reader);
         let mut notes = live.notes();
+        notes.count(capture.drops());
         let mut sink = notes.listen(Shared(Arc::clone(&batches.0)));
         live.begin();
         let progress = Progress {

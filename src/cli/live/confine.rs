@@ -63,15 +63,32 @@ pub struct Needs {
 #[cfg(target_os = "linux")]
 pub fn confine(needs: &Needs) -> Result<Vec<&'static str>> {
     let mut lacks = Vec::new();
-    if !landlock(needs).context("Landlock")? {
+    if !landlock(needs, false).context("Landlock")? {
         lacks.push("this kernel has no Landlock");
     }
-    match super::calls::filter() {
+    match super::calls::filter(false) {
         Ok(()) => {}
         Err(Some(error)) => return Err(error),
         Err(None) => lacks.push("system calls cannot be filtered here"),
     }
     Ok(lacks)
+}
+
+/// The same for the process that captures, as far as this kernel can: it goes on with a device that is
+/// open, and asks the system how many packets that has dropped.
+#[cfg(all(feature = "live", target_os = "linux"))]
+pub fn confine_capture(needs: &Needs) -> Result<()> {
+    landlock(needs, true).context("Landlock")?;
+    match super::calls::filter(true) {
+        Ok(()) | Err(None) => Ok(()),
+        Err(Some(error)) => Err(error),
+    }
+}
+
+/// Elsewhere there is the change of user alone.
+#[cfg(all(feature = "live", not(target_os = "linux")))]
+pub fn confine_capture(_: &Needs) -> Result<()> {
+    Ok(())
 }
 
 /// Elsewhere there is the change of user alone.
@@ -81,7 +98,7 @@ pub fn confine(_: &Needs) -> Result<Vec<&'static str>> {
 }
 
 #[cfg(target_os = "linux")]
-fn landlock(needs: &Needs) -> Result<bool> {
+fn landlock(needs: &Needs, captures: bool) -> Result<bool> {
     use landlock::{
         ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
         RulesetStatus, Scope, path_beneath_rules,
@@ -90,12 +107,18 @@ fn landlock(needs: &Needs) -> Result<bool> {
     let abi = ABI::V6;
     let write = AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate;
     let terminal = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+    // Where the system counts what a device drops; and no terminal.
+    let (system, terminals) = match captures {
+        true => (&["/sys"][..], &[][..]),
+        false => (&[][..], &["/dev/tty"][..]),
+    };
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?
-        .add_rules(path_beneath_rules(["/dev/tty"], terminal))?
+        .add_rules(path_beneath_rules(terminals, terminal))?
+        .add_rules(path_beneath_rules(system, AccessFs::ReadFile))?
         .add_rules(path_beneath_rules(&needs.read, AccessFs::ReadFile))?
         .add_rules(path_beneath_rules(&needs.write, write))?
         .restrict_self()?;

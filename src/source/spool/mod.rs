@@ -5,22 +5,30 @@
 //! packets ─► segment 7 (oldest) │ segment 8 │ segment 9 ─► being written
 //!            read again by History     ▲ the reader is here
 //! ```
-//! Each segment is a pcapng of its own in a file without a name: it takes nothing to open it later,
-//! and nothing is left behind, however the process ends. A segment is used again once it is the
-//! oldest and the reader is past it. Where there is none, packets are dropped, counted, and told to
-//! the reader as interface statistics, where they are missing.
+//! Each segment is a pcapng of its own; all of them lie in one file without a name: it takes nothing
+//! to open it later, and nothing is left behind, however the process ends. A segment's place is used
+//! again once it is the oldest and the reader is past it. Where there is none, packets are dropped,
+//! counted, and told to the reader as interface statistics, where they are missing.
+//!
+//! Who writes may be [another process](far), which then waits for nobody.
 
+mod far;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
+pub use far::Far;
 pub use read::{History, SpoolReader};
-pub use write::Spool;
+pub use write::{Room, Spool};
 
+use super::BLOCK_LIMIT;
 use crate::model::PacketNo;
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Into how many segments the room is divided.
@@ -29,14 +37,21 @@ const SEGMENTS: u64 = 16;
 /// Bytes that a segment has at least.
 const SMALLEST: u64 = 64 << 10;
 
+/// Bytes between the places of two segments, beyond what one is to have: the last packet of one may
+/// go beyond that. What nobody writes takes no room.
+const BEYOND: u64 = BLOCK_LIMIT + (1 << 20);
+
 /// Bytes that are written together where nobody waits for them.
 const CHUNK: usize = 256 << 10;
 
 struct Ring {
-    files: Vec<File>,
+    file: File,
+    /// Bytes that a segment is to have.
     limit: u64,
     state: Mutex<State>,
     changed: Condvar,
+    /// Who writes, where that is another process.
+    writer: Mutex<Option<UnixStream>>,
 }
 
 #[derive(Default)]
@@ -67,8 +82,37 @@ impl Ring {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn file(&self, segment: u64) -> &File {
-        &self.files[(segment % SEGMENTS) as usize]
+    fn new(file: File, bytes: u64) -> Self {
+        let mut state = State::default();
+        state.segments.push_back(Segment {
+            number: 0,
+            first: PacketNo::FIRST,
+            len: 0,
+        });
+        Self {
+            file,
+            limit: (bytes / SEGMENTS).max(SMALLEST),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            writer: Mutex::default(),
+        }
+    }
+
+    /// Where a byte of a segment lies in the file.
+    fn place(&self, segment: u64, at: u64) -> u64 {
+        (segment % SEGMENTS) * (self.limit + BEYOND) + at
+    }
+
+    /// Reads of a segment, as many bytes as there are and fit.
+    fn read(&self, into: &mut [u8], segment: u64, from: u64, to: u64) -> io::Result<usize> {
+        let most = usize::try_from(to - from).unwrap_or(usize::MAX);
+        let most = most.min(into.len());
+        self.file
+            .read_at(&mut into[..most], self.place(segment, from))
+    }
+
+    fn write(&self, bytes: &[u8], segment: u64, at: u64) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.place(segment, at))
     }
 
     fn close(&self) {
@@ -78,6 +122,24 @@ impl Ring {
 }
 
 impl State {
+    /// Every place is taken, and the reader needs the oldest.
+    fn full(&self) -> bool {
+        let oldest = self.segments.front().map(|segment| segment.number);
+        self.segments.len() as u64 == SEGMENTS && oldest.is_some_and(|it| it >= self.reader)
+    }
+
+    /// Begins a segment, in the place of the oldest where need be.
+    fn push(&mut self, number: u64, first: PacketNo) {
+        if self.segments.len() as u64 == SEGMENTS {
+            self.segments.pop_front();
+        }
+        self.segments.push_back(Segment {
+            number,
+            first,
+            len: 0,
+        });
+    }
+
     fn find(&self, number: u64) -> Option<Segment> {
         self.segments
             .iter()

@@ -5,7 +5,6 @@ use crate::Error;
 use crate::model::PacketNo;
 use crate::source::Capture;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, PoisonError};
 
 /// The end that is read, once and in order. Waits for more until the ring is closed.
@@ -57,10 +56,7 @@ impl Read for SpoolReader {
             let ready = !state.paused || state.closed;
             if at < len && ready {
                 drop(state);
-                let most = usize::try_from(len - at)
-                    .unwrap_or(usize::MAX)
-                    .min(into.len());
-                let read = self.ring.file(number).read_at(&mut into[..most], at)?;
+                let read = self.ring.read(into, number, at, len)?;
                 self.place.1 += read as u64;
                 return Ok(read);
             }
@@ -68,6 +64,8 @@ impl Read for SpoolReader {
                 self.place = (number + 1, 0);
                 state.reader = number + 1;
                 state.read = 0;
+                self.ring.changed.notify_all();
+                self.ring.tell_writer(number + 1);
                 continue;
             }
             if state.closed && ready {
@@ -157,6 +155,27 @@ impl History {
         Ok(capture)
     }
 
+    /// Waits until the next packet surely finds room, or nobody reads any more: false then.
+    #[must_use]
+    pub fn wait_for_room(&self) -> bool {
+        let mut state = self.ring.lock();
+        while state.full() && !state.closed {
+            state = self
+                .ring
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        !state.closed
+    }
+
+    /// Whether the next packet may find no room; what was written by then has to be committed before
+    /// one waits for some.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.ring.lock().full()
+    }
+
     /// Lets the reader stand still, or go on. What comes meanwhile is kept.
     pub fn pause(&self, pause: bool) {
         self.ring.lock().paused = pause;
@@ -194,10 +213,7 @@ impl Read for Again {
             let gone = || io::Error::other("this part of the history has just been overwritten");
             let segment = self.ring.lock().find(number).ok_or_else(gone)?;
             if at < segment.len {
-                let most = usize::try_from(segment.len - at)
-                    .unwrap_or(usize::MAX)
-                    .min(into.len());
-                let read = self.ring.file(number).read_at(&mut into[..most], at)?;
+                let read = self.ring.read(into, number, at, segment.len)?;
                 // It may have been overwritten while it was read.
                 self.ring.lock().find(number).ok_or_else(gone)?;
                 self.place.1 += read as u64;

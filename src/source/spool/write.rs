@@ -1,61 +1,81 @@
 //! The end that is written.
 
-use super::{CHUNK, History, Ring, SEGMENTS, SMALLEST, Segment, SpoolReader};
+use super::{CHUNK, History, Ring, SpoolReader};
 use crate::model::{Link, Packet, PacketNo, Timestamp};
 use crate::source::{Interface, PcapngWriter};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
 /// The end that is written. Dropped, it closes the ring: the reader comes to its end.
 pub struct Spool {
-    ring: Arc<Ring>,
+    pub(super) ring: Arc<Ring>,
     out: PcapngWriter<Vec<u8>>,
-    segment: u64,
+    pub(super) segment: u64,
     /// Bytes of the segment that lie in the file.
     committed: u64,
     next: PacketNo,
     /// What was dropped and not told yet, and what was told in this segment.
     dropped: (u64, u64),
     last: (Link, Timestamp),
+    /// Who reads, where that is another process.
+    pub(super) reader: Option<UnixStream>,
 }
 
-impl Spool {
-    /// A ring of about so many bytes, in files without names in this folder.
+/// A ring that nobody writes into yet.
+pub struct Room {
+    pub(super) ring: Arc<Ring>,
+}
+
+impl Room {
+    /// A ring of about so many bytes, in a file without a name in this folder.
     ///
     /// # Errors
-    /// The files cannot be made.
+    /// The file cannot be made.
     pub fn new(folder: &Path, bytes: u64) -> io::Result<(Self, SpoolReader, History)> {
-        let files: io::Result<_> = (0..SEGMENTS)
-            .map(|_| tempfile::tempfile_in(folder))
-            .collect();
-        let ring = Arc::new(Ring {
-            files: files?,
-            limit: (bytes / SEGMENTS).max(SMALLEST),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        });
-        ring.lock().segments.push_back(Segment {
-            number: 0,
-            first: PacketNo::FIRST,
-            len: 0,
-        });
-        let spool = Self {
-            ring: Arc::clone(&ring),
-            out: PcapngWriter::new(Vec::new())?,
-            segment: 0,
-            committed: 0,
-            next: PacketNo::FIRST,
-            dropped: (0, 0),
-            last: (Link::ETHERNET, Timestamp::default()),
-        };
+        let ring = Arc::new(Ring::new(tempfile::tempfile_in(folder)?, bytes));
         let reader = SpoolReader {
             ring: Arc::clone(&ring),
             place: (0, 0),
             idle: Box::new(|| ()),
         };
-        Ok((spool, reader, History { ring }))
+        let history = History {
+            ring: Arc::clone(&ring),
+        };
+        Ok((Self { ring }, reader, history))
+    }
+
+    /// This process writes.
+    ///
+    /// # Errors
+    /// None in practice: nothing is written yet.
+    pub fn near(self) -> io::Result<Spool> {
+        Spool::into(self.ring)
+    }
+}
+
+impl Spool {
+    /// A ring that this process writes and reads.
+    ///
+    /// # Errors
+    /// As for [`Room::new`].
+    pub fn new(folder: &Path, bytes: u64) -> io::Result<(Self, SpoolReader, History)> {
+        let (room, reader, history) = Room::new(folder, bytes)?;
+        Ok((room.near()?, reader, history))
+    }
+
+    pub(super) fn into(ring: Arc<Ring>) -> io::Result<Self> {
+        Ok(Self {
+            ring,
+            out: PcapngWriter::new(Vec::with_capacity(2 * CHUNK))?,
+            segment: 0,
+            committed: 0,
+            next: PacketNo::FIRST,
+            dropped: (0, 0),
+            last: (Link::ETHERNET, Timestamp::default()),
+            reader: None,
+        })
     }
 
     /// Adds a packet; says whether there was room for it.
@@ -92,9 +112,7 @@ impl Spool {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.ring
-            .file(self.segment)
-            .write_all_at(bytes, self.committed)?;
+        self.ring.write(bytes, self.segment, self.committed)?;
         self.committed += bytes.len() as u64;
         bytes.clear();
         let mut state = self.ring.lock();
@@ -103,7 +121,7 @@ impl Spool {
         }
         drop(state);
         self.ring.changed.notify_all();
-        Ok(())
+        self.tell()
     }
 
     fn len(&mut self) -> u64 {
@@ -112,30 +130,18 @@ impl Spool {
 
     /// Begins the next segment, in the place of the oldest where need be; false where the reader still needs that.
     fn turn(&mut self) -> io::Result<bool> {
-        let state = self.ring.lock();
-        let full = state.segments.len() as u64 == SEGMENTS;
-        let oldest = state.segments.front().map(|segment| segment.number);
-        if full && oldest.is_some_and(|oldest| oldest >= state.reader) {
+        if self.ring.lock().full() {
             return Ok(false);
         }
-        drop(state);
         self.commit()?;
         let segment = self.segment + 1;
-        let mut state = self.ring.lock();
-        if full {
-            state.segments.pop_front();
-        }
-        // What lies in its file is written over, not cut away: room that is there costs less than new room.
-        state.segments.push_back(Segment {
-            number: segment,
-            first: self.next,
-            len: 0,
-        });
-        drop(state);
+        // What lies in its place is written over, not cut away: room that is there costs less than new room.
+        self.ring.lock().push(segment, self.next);
         self.segment = segment;
         self.committed = 0;
         self.dropped.1 = 0;
         self.out.section(None)?;
+        self.tell()?;
         Ok(true)
     }
 
