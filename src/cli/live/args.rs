@@ -148,6 +148,10 @@ pub struct LiveArgs {
 /// Files that the confined process must not be able to open.
 #[derive(Args, Debug)]
 pub struct TryArgs {
+    /// As the process that captures does it.
+    #[arg(long)]
+    pub captures: bool,
+
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }

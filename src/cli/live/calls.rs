@@ -5,6 +5,7 @@
 //! back to what is here. `clone3` is left out for that reason: its flags lie in memory where a
 //! filter cannot see them, so threads are made by `clone`, without new namespaces.
 
+use super::confine::Who;
 use anyhow::Error;
 use libc::{
     SYS_brk, SYS_clock_getres, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clone, SYS_close,
@@ -134,10 +135,10 @@ const CAPTURING: &[i64] = &[libc::SYS_getsockopt];
 const NAMESPACES: u64 = 0x7e02_0080;
 
 /// Lets only these calls through, from now on and in every thread to come. `None` where this kernel
-/// or processor cannot do it. With `captures`, also those that capturing takes.
-pub fn filter(captures: bool) -> Result<(), Option<Error>> {
+/// or processor cannot do it.
+pub fn filter(who: Who) -> Result<(), Option<Error>> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| None)?;
-    let program = program(arch, captures).map_err(Some)?;
+    let program = program(arch, who).map_err(Some)?;
     match seccompiler::apply_filter(&program) {
         Ok(()) => Ok(()),
         // No such call, or no filters in it.
@@ -150,7 +151,7 @@ pub fn filter(captures: bool) -> Result<(), Option<Error>> {
     }
 }
 
-fn program(arch: TargetArch, captures: bool) -> anyhow::Result<BpfProgram> {
+fn program(arch: TargetArch, who: Who) -> anyhow::Result<BpfProgram> {
     let plain = SeccompCondition::new(
         0,
         SeccompCmpArgLen::Qword,
@@ -164,7 +165,7 @@ fn program(arch: TargetArch, captures: bool) -> anyhow::Result<BpfProgram> {
     let rules = ALLOWED
         .iter()
         .chain(OLDER)
-        .chain(CAPTURING.iter().filter(|_| captures))
+        .chain(CAPTURING.iter().filter(|_| who == Who::Captures))
         .map(|&call| (call, Vec::new()))
         .chain([
             (SYS_clone, vec![SeccompRule::new(vec![plain])?]),

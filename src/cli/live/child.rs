@@ -174,7 +174,8 @@ fn own(args: &CaptureArgs, interface: String) -> Done {
         write: folder.into_iter().collect(),
         ..super::confine::Needs::default()
     };
-    super::confine::confine_capture(&needs)?;
+    // What is lacking is told by the one that shows.
+    super::confine::confine(&needs, super::confine::Who::Captures)?;
     let spool = Spool::far(spool, keep.spool.unwrap_or(0), link)?;
     let mut taking = Taking(Keep::new(Some(spool), file, keep.until()));
     sniffer.run(&mut taking)?;

@@ -50,6 +50,15 @@ pub fn give_up_rights(user: Option<(Uid, Gid)>) -> Result<()> {
     Ok(())
 }
 
+/// Which of the two processes is confined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The one that shows.
+    Parses,
+    /// The one with the open device.
+    Captures,
+}
+
 /// What a confined process may still reach by name.
 #[derive(Default)]
 pub struct Needs {
@@ -61,12 +70,12 @@ pub struct Needs {
 
 /// Takes away everything but this. Says what could not be done.
 #[cfg(target_os = "linux")]
-pub fn confine(needs: &Needs) -> Result<Vec<&'static str>> {
+pub fn confine(needs: &Needs, who: Who) -> Result<Vec<&'static str>> {
     let mut lacks = Vec::new();
-    if !landlock(needs, false).context("Landlock")? {
+    if !landlock(needs, who).context("Landlock")? {
         lacks.push("this kernel has no Landlock");
     }
-    match super::calls::filter(false) {
+    match super::calls::filter(who) {
         Ok(()) => {}
         Err(Some(error)) => return Err(error),
         Err(None) => lacks.push("system calls cannot be filtered here"),
@@ -74,31 +83,14 @@ pub fn confine(needs: &Needs) -> Result<Vec<&'static str>> {
     Ok(lacks)
 }
 
-/// The same for the process that captures, as far as this kernel can: it goes on with a device that is
-/// open, and asks the system how many packets that has dropped.
-#[cfg(all(feature = "live", target_os = "linux"))]
-pub fn confine_capture(needs: &Needs) -> Result<()> {
-    landlock(needs, true).context("Landlock")?;
-    match super::calls::filter(true) {
-        Ok(()) | Err(None) => Ok(()),
-        Err(Some(error)) => Err(error),
-    }
-}
-
-/// Elsewhere there is the change of user alone.
-#[cfg(all(feature = "live", not(target_os = "linux")))]
-pub fn confine_capture(_: &Needs) -> Result<()> {
-    Ok(())
-}
-
 /// Elsewhere there is the change of user alone.
 #[cfg(not(target_os = "linux"))]
-pub fn confine(_: &Needs) -> Result<Vec<&'static str>> {
+pub fn confine(_: &Needs, _: Who) -> Result<Vec<&'static str>> {
     Ok(vec!["this system has neither Landlock nor seccomp"])
 }
 
 #[cfg(target_os = "linux")]
-fn landlock(needs: &Needs, captures: bool) -> Result<bool> {
+fn landlock(needs: &Needs, who: Who) -> Result<bool> {
     use landlock::{
         ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
         RulesetStatus, Scope, path_beneath_rules,
@@ -107,10 +99,10 @@ fn landlock(needs: &Needs, captures: bool) -> Result<bool> {
     let abi = ABI::V6;
     let write = AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate;
     let terminal = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
-    // Where the system counts what a device drops; and no terminal.
-    let (system, terminals) = match captures {
-        true => (&["/sys"][..], &[][..]),
-        false => (&[][..], &["/dev/tty"][..]),
+    let (system, terminals) = match who {
+        Who::Parses => (&[][..], &["/dev/tty"][..]),
+        // Where the system counts what a device drops.
+        Who::Captures => (&["/sys/devices"][..], &[][..]),
     };
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?

@@ -21,12 +21,14 @@ mod confine;
 mod drain;
 mod input;
 mod keep;
+mod lines;
 mod notes;
 mod pump;
 mod rank;
 
 pub use args::{CaptureArgs, KeepArgs, LiveArgs, TryArgs};
 pub use child::run as capture_only;
+pub use lines::Lines;
 pub use notes::Notes;
 
 use super::args::Common;
@@ -76,16 +78,35 @@ pub fn run(args: &LiveArgs, common: Common, opening: Opening) -> Done {
     }
     // Whoever asks for the end before all is open is heard once it is.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot watch for signals")?;
-    let (mut live, reader) = Live::open(args)?;
+    let (mut live, mut reader) = Live::open(args)?;
     live.begin();
     watch_signals(signals, live.stop.clone(), live.history.clone());
+    let mut out = Lines::new(io::stdout());
+    let (waiting, history, mut idle) = (out.clone(), live.history.clone(), live.idle());
+    reader.on_idle(move || {
+        idle();
+        if !waiting.idle() {
+            history.abandon();
+        }
+    });
     let mut capture = Capture::from_spool(live.name.clone(), reader);
-    let mut out = io::stdout().lock();
-    let run = print::live(&mut capture, args, common, live.notes(), &mut out);
+    let run = print::live(&mut capture, args, common, live.notes(), &out);
     let mut errors = live.end();
-    errors.splice(0..0, run?);
+    match run {
+        Ok(found) => drop(errors.splice(0..0, found)),
+        // It stands among the others, with its cause.
+        Err(error) if is_told(&error) && !errors.is_empty() => {}
+        Err(error) => return Err(error),
+    }
+    // Also what could not be written before.
     out.flush()?;
     Ok(errors)
+}
+
+/// The file could not be written, which is said by whoever wrote it.
+fn is_told(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|it| it.kind() == io::ErrorKind::WriteZero)
 }
 
 impl Live {
@@ -127,7 +148,9 @@ impl Live {
         for folder in &needs.write {
             may_turn(folder)?;
         }
-        for lack in confine::confine(&needs).context("cannot confine the process that parses")? {
+        for lack in confine::confine(&needs, confine::Who::Parses)
+            .context("cannot confine the process that parses")?
+        {
             super::say(&format!(
                 "{lack}: the parser is less confined than it could be"
             ));
@@ -155,6 +178,21 @@ impl Live {
     /// What writes findings into the file, if that was asked for.
     pub fn notes(&self) -> notes::Notes {
         notes::Notes::new(self.findings.then(|| Arc::clone(&self.keep)))
+    }
+
+    /// What is to be done whenever everything was read: where the reader writes the file, so far is written, too.
+    pub fn idle(&self) -> impl FnMut() + Send + use<> {
+        let keep = self.findings.then(|| Arc::clone(&self.keep));
+        let history = self.history.clone();
+        move || {
+            if let Some(keep) = &keep {
+                let mut keep = lock(keep);
+                keep.commit();
+                if !keep.errors.is_empty() {
+                    history.abandon();
+                }
+            }
+        }
     }
 
     /// Starts to read. Where nothing else is possible, the thread that calls this goes last from here on.
@@ -309,7 +347,11 @@ fn watch_signals(mut signals: Signals, stop: Stop, history: History) {
 /// `wscope try-confined`
 pub fn try_confined(args: &TryArgs) -> Done {
     confine::give_up_rights(confine::user())?;
-    for lack in confine::confine(&confine::Needs::default())? {
+    let who = match args.captures {
+        true => confine::Who::Captures,
+        false => confine::Who::Parses,
+    };
+    for lack in confine::confine(&confine::Needs::default(), who)? {
         super::say(lack);
     }
     for line in confine::try_out(&args.files) {

@@ -31,11 +31,12 @@ use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Into how many segments the room is divided.
-const SEGMENTS: u64 = 16;
+/// Into how many segments the room is divided: to read a packet again, its segment is read from its
+/// beginning.
+const SEGMENTS: u64 = 32;
 
 /// Bytes that a segment has at least.
-const SMALLEST: u64 = 64 << 10;
+const SMALLEST: u64 = 32 << 10;
 
 /// Bytes between the places of two segments, beyond what one is to have: the last packet of one may
 /// go beyond that. What nobody writes takes no room.
