@@ -146,6 +146,11 @@ pub struct Captures {
     #[arg(long, value_name = "FILE")]
     pub keylog: Vec<PathBuf>,
 
+    /// Threads to use: with 2, what is judged and written runs beside what is read and rebuilt; more change
+    /// nothing. What comes out is the same. As many as there are processors, if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+
     #[command(flatten)]
     pub limits: LimitArgs,
 
@@ -202,6 +207,11 @@ pub fn display(text: &str) -> Result<Filter, String> {
     })
 }
 
+/// How many processors there are to use; 1 where nobody says.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// `8080=websocket`
 pub fn decode_as(text: &str) -> Result<(u16, Protocol), String> {
     let (port, protocol) = text
@@ -253,6 +263,7 @@ impl Captures {
             limits,
             decode_as: self.decode_as.clone(),
             keys: self.secrets.keys.clone(),
+            threads: self.threads.map_or_else(processors, usize::from),
         }
     }
 

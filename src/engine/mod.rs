@@ -6,7 +6,9 @@
 //! The engine is a function of the packets alone: no clock, no files, no threads. The only module
 //! that knows all the others.
 
+mod added;
 mod path;
+mod relay;
 mod replay;
 mod run;
 mod trail;
@@ -17,11 +19,12 @@ pub use trail::{Stretch, Trail};
 
 use crate::decode::{self, Decoded, Decoder};
 use crate::model::{
-    Anomaly, By, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Flow, Haste, Input, Loan,
-    Mark, Packet, PacketNo, Place, Segment, Sink, Space, Timestamp, Want, What, Wire,
+    Anomaly, By, Config, ConnId, Counters, Counts, Cx, Dir, EventKind, Haste, Input, Loan, Mark,
+    Now, Packet, PacketNo, Place, Segment, Sink, Space, Timestamp, Want, What, Wire,
 };
 use crate::proto::{Host, asks};
 use crate::tcp::{Connection, Key, Table};
+use added::Added;
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU64;
@@ -48,9 +51,7 @@ pub struct Engine {
     only: Option<(Key, ConnId)>,
     /// The connections that are looked at, where they are some of all.
     among: Option<trail::Among>,
-    /// What the sink adds about the packet at hand, and the connections that are over with it.
-    added: Vec<(ConnId, Flow, Place, EventKind)>,
-    gone: Vec<ConnId>,
+    added: Added,
 }
 
 /// A connection, and what speaks on it.
@@ -87,8 +88,7 @@ impl Engine {
             notes: None,
             only: None,
             among: None,
-            added: Vec::new(),
-            gone: Vec::new(),
+            added: Added::default(),
         }
     }
 
@@ -153,7 +153,6 @@ impl Engine {
                     notes: self.notes.as_mut(),
                     error: None,
                     added: &mut self.added,
-                    gone: &mut self.gone,
                 };
                 self.counts.tcp_packets += 1;
                 let lists = (&mut self.table, &mut self.ended);
@@ -193,7 +192,6 @@ impl Engine {
             notes: None,
             error: None,
             added: &mut self.added,
-            gone: &mut self.gone,
         };
         let mut open: Vec<_> = self
             .table
@@ -245,7 +243,6 @@ impl Engine {
             notes: None,
             error: None,
             added: &mut self.added,
-            gone: &mut self.gone,
         };
         let mut open: Vec<_> = self
             .table
@@ -262,13 +259,17 @@ impl Engine {
         }
         work.settle();
         for entry in &open {
-            let mut cx = work.cx(&entry.tcp);
-            cx.over();
-            cx.add();
-            cx.sink.gone(entry.tcp.id);
+            work.sink.over(entry.tcp.id);
+            work.collect(&entry.tcp);
+            work.added.gone(entry.tcp.id);
+            work.settle();
         }
-        while let Some((conn, flow, place, kind)) = work.sink.at_last() {
-            work.add(conn, flow, place, kind);
+        if work.want.apart {
+            work.settle();
+        } else {
+            let now = work.now();
+            let result = added::last(work.sink, now, &mut work.counters.events);
+            work.keep(result);
         }
         work.error.map_or(Ok(()), Err)
     }
@@ -304,8 +305,7 @@ struct Work<'a> {
     sink: &'a mut dyn Sink,
     notes: Option<&'a mut trail::Notes>,
     error: Option<io::Error>,
-    added: &'a mut Vec<(ConnId, Flow, Place, EventKind)>,
-    gone: &'a mut Vec<ConnId>,
+    added: &'a mut Added,
 }
 
 impl Work<'_> {
@@ -393,7 +393,7 @@ impl Work<'_> {
             // What it held is not needed any more; only its last segments may still come.
             entry.host = Host::new(false, None);
             ended.push_back((self.time, key, entry.tcp.id));
-            self.gone.push(entry.tcp.id);
+            self.added.gone(entry.tcp.id);
         }
         if let Some(notes) = &mut self.notes {
             notes.fed(entry, segment, self.packet);
@@ -431,46 +431,52 @@ impl Work<'_> {
         }
         cx.over();
         self.collect(&entry.tcp);
-        self.gone.push(entry.tcp.id);
+        self.added.gone(entry.tcp.id);
     }
 
     /// Takes what the sink adds about this connection.
+    #[inline]
     fn collect(&mut self, tcp: &Connection) {
-        while let Some((place, kind)) = self.sink.more() {
-            self.added.push((tcp.id, tcp.flow, place, kind));
+        match self.want.apart {
+            true => self.sink.collect(tcp.id, &tcp.flow),
+            false => self.added.collect(self.sink, tcp.id, &tcp.flow),
         }
     }
 
     /// Puts behind the facts of the packet what the sink adds to them.
     #[inline]
     fn settle(&mut self) {
-        if self.added.is_empty() && self.gone.is_empty() {
-            return;
+        let now = self.now();
+        if self.want.apart {
+            self.sink.settle(now, self.counters.events);
         }
-        for (conn, flow, place, kind) in std::mem::take(self.added) {
-            self.add(conn, flow, place, kind);
-        }
-        for conn in self.gone.drain(..) {
-            self.sink.gone(conn);
+        let result = self.added.settle(self.sink, now, &mut self.counters.events);
+        self.keep(result);
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            packet: self.packet,
+            at_end: self.at_end,
+            time: self.time,
         }
     }
 
-    fn add(&mut self, conn: ConnId, flow: Flow, place: Place, kind: EventKind) {
-        let mut cx = self.cx_of(conn, flow);
-        cx.emit(place, kind, Loan::default());
+    fn keep(&mut self, result: io::Result<()>) {
+        if let Err(error) = result
+            && self.error.is_none()
+        {
+            self.error = Some(error);
+        }
     }
 
     fn cx(&mut self, tcp: &Connection) -> Cx<'_> {
-        self.cx_of(tcp.id, tcp.flow)
-    }
-
-    fn cx_of(&mut self, conn: ConnId, flow: Flow) -> Cx<'_> {
         Cx {
             packet: self.packet,
             at_end: self.at_end,
             time: self.time,
-            conn,
-            flow,
+            conn: tcp.id,
+            flow: tcp.flow,
             limits: &self.config.limits,
             keys: &self.config.keys,
             space: Space::Tcp,

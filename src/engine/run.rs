@@ -1,5 +1,6 @@
 //! From captures to a sink, in one call.
 
+use super::relay::{self, Delivery, Relay};
 use super::trail::Notes;
 use super::{Engine, Trail};
 use crate::error::Error;
@@ -8,6 +9,10 @@ use crate::model::{Config, Counts, Packet, PacketNo, Sink};
 use crate::rules::Judge;
 use crate::source::{Capture, Drops, Progress};
 use std::io;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
 
 /// How a run went.
 #[derive(Debug)]
@@ -51,10 +56,18 @@ pub fn run_along(
     trail: Option<&Trail>,
     watch: impl FnMut(Progress, Counts) -> bool,
 ) -> io::Result<Run> {
-    run_each(capture, config, sink, trail, watch, |_, _| Ok(()))
+    let config = config.into();
+    folded(sink, |sink| {
+        // Who sees segments sees them before they are taken apart; what waits for a stream does not wait
+        // for a batch to be full.
+        match config.threads > 1 && !sink.want().segments && capture.is_all_there() {
+            true => run_apart(capture, config, sink, trail, watch),
+            false => read(capture, config, sink, trail, watch, |_, _| Ok(())),
+        }
+    })
 }
 
-/// As [`run_along`], and shows each packet once all that it caused is on the timeline.
+/// As [`run_along`], and shows each packet once all that it caused is on the timeline; on one thread.
 ///
 /// # Errors
 /// What the sink could not write, or `each` says.
@@ -63,23 +76,33 @@ pub fn run_each(
     config: impl Into<Config>,
     sink: &mut dyn Sink,
     trail: Option<&Trail>,
+    watch: impl FnMut(Progress, Counts) -> bool,
+    each: impl FnMut(&Packet<'_>, Counts) -> io::Result<()>,
+) -> io::Result<Run> {
+    folded(sink, |sink| {
+        read(capture, config.into(), sink, trail, watch, each)
+    })
+}
+
+/// Puts before a sink what judges and folds for it, as far as it reads that.
+fn folded<T>(sink: &mut dyn Sink, go: impl FnOnce(&mut dyn Sink) -> T) -> T {
+    let read = sink.want();
+    match (read.unjudged, read.insights) {
+        (true, false) => go(sink),
+        (true, true) => go(&mut Insights::new(sink)),
+        (false, _) => go(&mut Judge::new(Insights::new(sink))),
+    }
+}
+
+/// Reads to the end, and tells the sink.
+fn read(
+    capture: &mut Capture,
+    config: Config,
+    sink: &mut dyn Sink,
+    trail: Option<&Trail>,
     mut watch: impl FnMut(Progress, Counts) -> bool,
     mut each: impl FnMut(&Packet<'_>, Counts) -> io::Result<()>,
 ) -> io::Result<Run> {
-    let read = sink.want();
-    let (mut judge, mut insights);
-    let sink: &mut dyn Sink = match (read.unjudged, read.insights) {
-        (true, false) => sink,
-        (true, true) => {
-            insights = Insights::new(sink);
-            &mut insights
-        }
-        (false, _) => {
-            judge = Judge::new(Insights::new(sink));
-            &mut judge
-        }
-    };
-    let config = config.into();
     capture.look_ahead(&config.keys);
     capture.set_keys(config.keys.clone());
     let want = sink.want();
@@ -115,6 +138,53 @@ pub fn run_each(
         errors,
         starts: capture.starts().to_vec(),
     })
+}
+
+/// As [`run_along`], on two threads: what is judged, counted and written stays on this one.
+fn run_apart(
+    capture: &mut Capture,
+    config: Config,
+    sink: &mut dyn Sink,
+    trail: Option<&Trail>,
+    mut watch: impl FnMut(Progress, Counts) -> bool,
+) -> io::Result<Run> {
+    let want = sink.want();
+    let (full, batches) = mpsc::sync_channel(relay::AHEAD);
+    let (emptied, empty) = mpsc::channel();
+    let far = Mutex::new(None);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            let mut relay = Relay::new(want, full, empty);
+            let watch = |progress, counts| {
+                *lock(&far) = Some((progress, counts));
+                !stop.load(Ordering::Relaxed)
+            };
+            let run = read(capture, config, &mut relay, trail, watch, |_, _| Ok(()))?;
+            relay.end()?;
+            Ok(run)
+        });
+        let mut delivery = Delivery::new(sink);
+        let told: io::Result<()> = batches.into_iter().try_for_each(|mut batch| {
+            delivery.tell(&mut batch)?;
+            // Nobody wants it back where the other thread is over.
+            let _ = emptied.send(batch);
+            let far = lock(&far).take();
+            if far.is_some_and(|(progress, counts)| !watch(progress, counts)) {
+                stop.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        });
+        // Where the sink failed, the other thread only knows that nobody listens any more.
+        let run = reading.join().unwrap_or_else(|panic| resume_unwind(panic));
+        told?;
+        delivery.end()?;
+        run
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Tells the engine what the capture says was dropped since it was told last.

@@ -11,6 +11,8 @@ pub struct Config {
     pub decode_as: Vec<(u16, Protocol)>,
     /// What opens TLS.
     pub keys: Keys,
+    /// How many threads a run may use; 0 is one. What comes out does not depend on it.
+    pub threads: usize,
 }
 
 impl From<Limits> for Config {

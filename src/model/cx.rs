@@ -115,24 +115,13 @@ impl Cx<'_> {
         }
     }
 
-    /// Puts an event on the timeline.
-    pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
-        self.put(place, kind, loan)
-    }
-
     /// Says that no more facts come of this connection.
     pub fn over(&mut self) {
         self.sink.over(self.conn);
     }
 
-    /// Puts what the sink adds about this connection on the timeline.
-    pub fn add(&mut self) {
-        while let Some((place, kind)) = self.sink.more() {
-            self.put(place, kind, Loan::default());
-        }
-    }
-
-    fn put(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
+    /// Puts an event on the timeline.
+    pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
         let at = if self.at_end {
             PacketNo::END
         } else {

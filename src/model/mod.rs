@@ -50,7 +50,7 @@ pub use labels::{Label, LostWhere, Remark, WIRESHARK, Why, Wireshark};
 pub use limits::Limits;
 pub use packet::{Link, Packet, Wire};
 pub use segment::{Flags, Options, Segment};
-pub use sink::{Loan, MessageRef, Piece, Sink, Want};
+pub use sink::{Loan, MessageRef, Now, Piece, Sink, Want};
 pub use span::{Space, Span, Trust};
 pub use stream::{End, Input};
 pub use tcp::{

@@ -71,6 +71,18 @@ pub trait Sink {
         let _ = conn;
     }
 
+    /// Where [`Want::apart`]: hears that the work on a connection is done for now. Whoever asks this sink's
+    /// reader for [`Sink::more`] in the engine's stead asks here.
+    fn collect(&mut self, conn: ConnId, flow: &Flow) {
+        let _ = (conn, flow);
+    }
+
+    /// Where [`Want::apart`]: hears that all facts of a packet have come, so many of them: what was
+    /// collected goes behind them.
+    fn settle(&mut self, now: Now, facts: u32) {
+        let _ = (now, facts);
+    }
+
     /// What a sink that folds adds once the capture has ended, about several connections: one of
     /// them, and what is said; asked until there is no more.
     fn at_last(&mut self) -> Option<(ConnId, Flow, Place, EventKind)> {
@@ -115,6 +127,14 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).gone(conn);
     }
 
+    fn collect(&mut self, conn: ConnId, flow: &Flow) {
+        (**self).collect(conn, flow);
+    }
+
+    fn settle(&mut self, now: Now, facts: u32) {
+        (**self).settle(now, facts);
+    }
+
     fn at_last(&mut self) -> Option<(ConnId, Flow, Place, EventKind)> {
         (**self).at_last()
     }
@@ -149,6 +169,30 @@ pub struct Want {
     pub wire: bool,
     /// Calls of [`Sink::segment`].
     pub segments: bool,
+    /// Calls of [`Sink::collect`] and [`Sink::settle`]: who folds is elsewhere, and not asked by the engine.
+    pub apart: bool,
+}
+
+/// Up to where a run has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Now {
+    /// The packet at hand; at the end of the capture, the last one.
+    pub packet: PacketNo,
+    /// The end of the capture is the cause of what happens, not the packet.
+    pub at_end: bool,
+    /// When the packet was captured.
+    pub time: Timestamp,
+}
+
+impl Now {
+    /// What causes the events that come now.
+    #[must_use]
+    pub fn cause(&self) -> PacketNo {
+        match self.at_end {
+            true => PacketNo::END,
+            false => self.packet,
+        }
+    }
 }
 
 /// An event's payload, lent for the length of a call.

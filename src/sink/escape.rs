@@ -11,6 +11,10 @@ pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Most texts are of printable ASCII.
+        if is_plain(self.0.as_bytes()) {
+            return f.write_str(self.0);
+        }
         let mut rest = self.0;
         while let Some((at, unsafe_char)) = rest.char_indices().find(|&(_, c)| is_unsafe(c)) {
             f.write_str(&rest[..at])?;
@@ -19,6 +23,11 @@ impl fmt::Display for Escaped<'_> {
         }
         f.write_str(rest)
     }
+}
+
+/// Whether these bytes are printable ASCII alone.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// Whether a character must not reach a terminal as it is.
@@ -35,8 +44,7 @@ pub fn is_unsafe(c: char) -> bool {
 pub(crate) fn quote(out: &mut String, text: &str, limit: usize) {
     // Most texts are of printable ASCII: then a character is a byte, and none has to be written out.
     let head = text.get(..limit.min(text.len())).unwrap_or_default();
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
-    if head.len() == limit.min(text.len()) && head.as_bytes().iter().all(is_plain) {
+    if head.len() == limit.min(text.len()) && is_plain(head.as_bytes()) {
         out.push('"');
         out.push_str(head);
         out.push('"');

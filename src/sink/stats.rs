@@ -521,6 +521,7 @@ impl<W: Write> Sink for Stats<W> {
             ends_only: false,
             wire: !self.format.totals_only,
             segments: false,
+            apart: false,
         }
     }
 

@@ -49,6 +49,7 @@ impl Words for English {
 #[must_use]
 pub fn fill(text: &str, values: &[Value<'_>]) -> String {
     let mut out = String::with_capacity(text.len() + 32);
+    let mut value = String::new();
     for piece in pieces(text) {
         let (name, words) = match piece {
             Piece::Plain(plain) => {
@@ -58,19 +59,21 @@ pub fn fill(text: &str, values: &[Value<'_>]) -> String {
             Piece::Value(name) => (name, None),
             Piece::Plural { name, one, many } => (name, Some((one, many))),
         };
-        let value = values.iter().find(|(known, _)| *known == name);
-        let value = value.map(|(_, value)| cut(value.to_string()));
-        // Writing to a string does not fail.
-        let _ = match (value, words) {
-            (Some(value), None) => write!(out, "{}", Escaped(&value)),
-            (Some(value), Some((one, many))) => {
-                write!(out, "{}", if value == "1" { one } else { many })
-            }
-            (None, _) => {
-                debug_assert!(false, "{name} has no value in {text:?}");
-                write!(out, "{{{name}}}")
-            }
+        let Some((_, known)) = values.iter().find(|(known, _)| *known == name) else {
+            debug_assert!(false, "{name} has no value in {text:?}");
+            out.extend(["{", name, "}"]);
+            continue;
         };
+        value.clear();
+        // Writing to a string does not fail.
+        let _ = write!(value, "{known}");
+        cut(&mut value);
+        match words {
+            Some((one, many)) => out.push_str(if value == "1" { one } else { many }),
+            None => {
+                let _ = write!(out, "{}", Escaped(&value));
+            }
+        }
     }
     out
 }
@@ -78,12 +81,13 @@ pub fn fill(text: &str, values: &[Value<'_>]) -> String {
 /// Characters of a value that are shown; there is no text that needs more.
 const LONGEST: usize = 600;
 
-fn cut(mut value: String) -> String {
-    if let Some((at, _)) = value.char_indices().nth(LONGEST) {
+fn cut(value: &mut String) {
+    if value.len() > LONGEST
+        && let Some((at, _)) = value.char_indices().nth(LONGEST)
+    {
         value.truncate(at);
         value.push('…');
     }
-    value
 }
 
 /// The names of a text's placeholders, in order, each once.

@@ -269,6 +269,12 @@ impl Capture {
         }
     }
 
+    /// Whether all of it lies in regular files: nothing has to be waited for.
+    #[must_use]
+    pub fn is_all_there(&self) -> bool {
+        self.inputs.iter().all(|input| input.len.is_some())
+    }
+
     /// Reads on with the next packet of the open input.
     ///
     /// Inlined with all below it: what was found is otherwise copied through memory at each step,

@@ -31,6 +31,8 @@ pub struct Connection {
     acks: Option<Box<Acks>>,
     /// From when something may hold messages up: what did once will do so again.
     stalls: Option<Box<Stalls>>,
+    /// Something may hold messages up now. Most of the time nothing does, and this is at hand.
+    stalled: bool,
     /// The first packet, and when it came.
     first: (PacketNo, Timestamp),
     last: Timestamp,
@@ -170,6 +172,7 @@ impl Connection {
             labels: Labels::default(),
             acks: None,
             stalls: None,
+            stalled: false,
             first: (packet, time),
             last: time,
             opened: false,
@@ -257,7 +260,7 @@ impl Connection {
     pub fn segment(&mut self, segment: &Segment<'_>, cx: &mut Cx<'_>, above: &mut impl Above) {
         let dir = self.dir(segment.src);
         self.last = cx.time;
-        cx.want.marks = cx.want.acks || self.stalled();
+        cx.want.marks = cx.want.acks || self.stalled;
         cx.marks.clear();
         let mut look = self.labels.look(segment, dir, cx.packet, cx.time);
         if std::mem::take(&mut self.reuses) {
@@ -763,11 +766,11 @@ impl Connection {
         let side = dir.of_mut(&mut self.sides);
         side.late = u16::try_from(late).unwrap_or(u16::MAX);
         let open = segment.window != 0;
-        if let Some(stalls) = &mut self.stalls {
-            stalls.window(other, open, at, cx.packet, cx.time);
-        } else if !open {
+        // Where nothing is stalled, no window is closed that may open.
+        if self.stalled || !open {
             let stalls = self.stalls.get_or_insert_default();
             stalls.window(other, open, at, cx.packet, cx.time);
+            self.stalled = !stalls.is_over();
         }
     }
 
@@ -788,9 +791,10 @@ impl Connection {
             let hole = shown.unwrap_or(cx.packet);
             let stalls = self.stalls.get_or_insert_default();
             stalls.early(dir, (arrival.at, end), hole, cx.time);
+            self.stalled = !stalls.is_over();
         } else if let (Some(stalls), Seen::FillsHole | Seen::Partly) =
             (&mut self.stalls, arrival.seen)
-            && !stalls.is_over()
+            && self.stalled
         {
             let trace = &dir.of(&self.sides).trace;
             stalls.fills(dir, trace.hole_shown(Some(segment.seq)));
@@ -803,6 +807,7 @@ impl Connection {
             if off <= AT_ONCE + way.unsigned_abs() / 8 {
                 let stalls = self.stalls.get_or_insert_default();
                 stalls.waited(dir, arrival.at, by, late);
+                self.stalled = !stalls.is_over();
                 cx.want.marks = true;
             }
         }
@@ -839,18 +844,12 @@ impl Connection {
     /// Says what held up the messages that were completed, where something did.
     #[inline]
     fn tell_delays(&mut self, filled: bool, here: Dir, cx: &mut Cx<'_>) {
-        if self.stalled() {
+        if self.stalled {
             self.tell_what_delayed(filled, here, cx);
         }
         if self.ended {
-            self.stalls = None;
+            (self.stalls, self.stalled) = (None, false);
         }
-    }
-
-    /// Whether something may hold messages up.
-    #[inline]
-    fn stalled(&self) -> bool {
-        self.stalls.as_ref().is_some_and(|stalls| !stalls.is_over())
     }
 
     fn tell_what_delayed(&mut self, filled: bool, here: Dir, cx: &mut Cx<'_>) {
@@ -882,7 +881,8 @@ impl Connection {
                 stalls.filled(dir);
             }
         }
-        if stalls.is_over() {
+        self.stalled = !stalls.is_over();
+        if !self.stalled {
             // Only its place is kept: what held messages up once often does again.
             **stalls = Stalls::default();
         }

@@ -2,8 +2,8 @@
 
 use crate::model::Endpoint;
 use foldhash::quality::RandomState;
-use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
+use hashbrown::HashTable;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 /// The two ends of a connection, without regard to who asked.
@@ -54,15 +54,20 @@ pub struct Table<V> {
     slots: Vec<Option<Slot<V>>>,
     hand: usize,
     free: Vec<u32>,
-    /// Seeded at random, since a capture chooses the keys; never iterated.
-    index: HashMap<Key, u32, RandomState>,
+    /// Slots by the hash of their keys, which stand in the slots alone: a packet's way to its connection
+    /// touches little else. Never iterated.
+    index: HashTable<u32>,
+    /// Random, since a capture chooses the keys.
+    seed: RandomState,
 }
 
 /// Where a connection is.
 #[derive(Clone, Copy, Debug)]
 pub struct Slotted(u32);
 
+/// The key first: it is looked at before all else.
 #[derive(Debug)]
+#[repr(C)]
 struct Slot<V> {
     key: Key,
     /// Used since the hand was here.
@@ -76,7 +81,8 @@ impl<V> Default for Table<V> {
             slots: Vec::new(),
             hand: 0,
             free: Vec::new(),
-            index: HashMap::default(),
+            index: HashTable::new(),
+            seed: RandomState::default(),
         }
     }
 }
@@ -92,7 +98,13 @@ impl<V> Table<V> {
     #[inline]
     #[must_use]
     pub fn place(&self, key: &Key) -> Option<Slotted> {
-        self.index.get(key).copied().map(Slotted)
+        let found = self.index.find(self.seed.hash_one(key), |&slot| self.has(slot, key));
+        found.copied().map(Slotted)
+    }
+
+    #[inline]
+    fn has(&self, slot: u32, key: &Key) -> bool {
+        matches!(self.slots.get(slot as usize), Some(Some(slot)) if slot.key == *key)
     }
 
     /// The connection that is there.
@@ -133,14 +145,21 @@ impl<V> Table<V> {
                 used: true,
                 value,
             });
-            self.index.insert(key, slot);
+            let (slots, seed) = (&self.slots, &self.seed);
+            let hash = |slot: &u32| {
+                let slot = slots.get(*slot as usize).and_then(Option::as_ref);
+                slot.map_or(0, |slot| seed.hash_one(slot.key))
+            };
+            self.index.insert_unique(seed.hash_one(key), slot, hash);
         }
         before
     }
 
     /// Takes a connection out.
     pub fn remove(&mut self, key: &Key) -> Option<V> {
-        let slot = self.index.remove(key)?;
+        let Slotted(slot) = self.place(key)?;
+        let found = self.index.find_entry(self.seed.hash_one(key), |it| *it == slot);
+        found.ok()?.remove();
         self.free.push(slot);
         Some(self.slots.get_mut(slot as usize)?.take()?.value)
     }

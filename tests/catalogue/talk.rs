@@ -214,7 +214,9 @@ impl Talk {
             marks: &mut Vec::new(),
         };
         let result = f(&mut cx);
-        cx.add();
+        while let Some((place, kind)) = cx.sink.more() {
+            cx.emit(place, kind, Loan::default());
+        }
         result
     }
 

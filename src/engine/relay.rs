@@ -1,0 +1,341 @@
+//! A run on two threads: one reads and rebuilds, the other judges, counts and writes.
+//!
+//! ```text
+//! Capture ─► Engine ─► Relay ══ batches ══► deliver ─► Judge ─► Insights ─► Sink
+//! ```
+//! The second half is told exactly what it would have been told on one thread, in the same order, and asks
+//! its own sinks what they add: so what comes out is the same, byte for byte.
+
+use super::added::{self, Added};
+use crate::model::{
+    ConnId, Dir, Event, Flow, Loan, MessageRef, Now, PacketNo, Piece, Sink, Space, Span, Want, Wire,
+};
+use std::io;
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+/// Batches on their way; whoever has more waits.
+pub(super) const AHEAD: usize = 4;
+
+/// A batch goes once it has so many steps, or so many bytes that are lent with them.
+const STEPS: usize = 1024;
+const BYTES: usize = 1 << 18;
+
+/// One call of a sink.
+enum Step {
+    /// The next of the batch's events.
+    Event(Lent),
+    Part {
+        of: MessageRef,
+        at: u64,
+        loan: Lent,
+    },
+    Stream {
+        conn: ConnId,
+        dir: Dir,
+        at: u64,
+        packet: PacketNo,
+        space: Space,
+        carrier: Option<Span>,
+        bytes: Range<usize>,
+    },
+    /// From here on, the ends of the connections that are spoken of.
+    Flow(Flow),
+    Wire(ConnId, Dir, Wire),
+    Over(ConnId),
+    Collect(ConnId),
+    Settle(Now, u32),
+    Gone(ConnId),
+}
+
+/// Where in a batch the bytes of a loan lie, and what is unknown of them.
+struct Lent {
+    bytes: Range<usize>,
+    unknown: Range<usize>,
+}
+
+/// What the first half tells, for a while.
+#[derive(Default)]
+pub(super) struct Batch {
+    steps: Vec<Step>,
+    events: Vec<Event>,
+    bytes: Vec<u8>,
+    unknown: Vec<Range<u64>>,
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.steps.clear();
+        self.events.clear();
+        self.unknown.clear();
+        self.bytes.clear();
+        // One large message does not make all batches large.
+        self.bytes.shrink_to(2 * BYTES);
+    }
+
+    fn lend(&mut self, loan: Loan<'_>) -> Lent {
+        let unknown = self.unknown.len();
+        self.unknown.extend_from_slice(loan.unknown);
+        Lent {
+            bytes: self.copy(loan.bytes),
+            unknown: unknown..self.unknown.len(),
+        }
+    }
+
+    fn copy(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        start..self.bytes.len()
+    }
+
+    fn loan(&self, lent: &Lent) -> Loan<'_> {
+        Loan {
+            bytes: &self.bytes[lent.bytes.clone()],
+            unknown: &self.unknown[lent.unknown.clone()],
+        }
+    }
+}
+
+/// The sink of the first half: notes what it is told, for the second.
+pub(super) struct Relay {
+    want: Want,
+    batch: Batch,
+    /// The ends of the connection that was spoken of last.
+    flow: Option<Flow>,
+    /// Something was told since the last packet was settled.
+    told: bool,
+    /// Nobody listens any more.
+    alone: bool,
+    full: SyncSender<Batch>,
+    empty: Receiver<Batch>,
+}
+
+impl Relay {
+    /// Hands on what a sink wants that needs this; emptied batches come back.
+    pub fn new(want: Want, full: SyncSender<Batch>, empty: Receiver<Batch>) -> Self {
+        Self {
+            want: Want {
+                apart: true,
+                ..want
+            },
+            batch: Batch::default(),
+            flow: None,
+            told: false,
+            alone: false,
+            full,
+            empty,
+        }
+    }
+
+    /// Hands on what there is.
+    fn send(&mut self) {
+        let next = self.empty.try_recv().unwrap_or_default();
+        let batch = std::mem::replace(&mut self.batch, next);
+        self.flow = None;
+        self.alone |= self.full.send(batch).is_err();
+    }
+
+    /// Hands on the rest.
+    ///
+    /// # Errors
+    /// Nobody listens any more.
+    pub fn end(mut self) -> io::Result<()> {
+        self.send();
+        self.heard()
+    }
+
+    fn heard(&self) -> io::Result<()> {
+        match self.alone {
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
+        }
+    }
+
+    fn of(&mut self, flow: &Flow) {
+        if self.flow.as_ref() != Some(flow) {
+            self.flow = Some(*flow);
+            self.batch.steps.push(Step::Flow(*flow));
+        }
+    }
+
+    fn push(&mut self, step: Step) {
+        self.told = true;
+        self.batch.steps.push(step);
+    }
+}
+
+impl Sink for Relay {
+    fn want(&self) -> Want {
+        self.want
+    }
+
+    fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        self.of(flow);
+        let loan = self.batch.lend(loan);
+        self.batch.events.push(event.clone());
+        self.push(Step::Event(loan));
+        self.heard()
+    }
+
+    fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) -> io::Result<()> {
+        let loan = self.batch.lend(loan);
+        self.push(Step::Part { of, at, loan });
+        Ok(())
+    }
+
+    fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        let bytes = self.batch.copy(piece.bytes);
+        let Piece {
+            conn,
+            dir,
+            at,
+            packet,
+            space,
+            carrier,
+            bytes: _,
+        } = piece;
+        self.push(Step::Stream {
+            conn,
+            dir,
+            at,
+            packet,
+            space,
+            carrier,
+            bytes,
+        });
+        Ok(())
+    }
+
+    fn wire(&mut self, conn: ConnId, dir: Dir, wire: Wire) {
+        self.push(Step::Wire(conn, dir, wire));
+    }
+
+    fn over(&mut self, conn: ConnId) {
+        self.push(Step::Over(conn));
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        self.push(Step::Gone(conn));
+    }
+
+    fn collect(&mut self, conn: ConnId, flow: &Flow) {
+        if self.told {
+            self.of(flow);
+            self.push(Step::Collect(conn));
+        }
+    }
+
+    fn settle(&mut self, now: Now, facts: u32) {
+        if self.told || now.at_end {
+            self.push(Step::Settle(now, facts));
+            self.told = false;
+            // Between packets, so that what folds never waits within one.
+            if self.batch.steps.len() >= STEPS || self.batch.bytes.len() >= BYTES {
+                self.send();
+            }
+        }
+    }
+}
+
+/// The second half: tells a sink what the first half was told, and asks it what it adds.
+pub(super) struct Delivery<'a> {
+    sink: &'a mut dyn Sink,
+    added: Added,
+    /// Up to where everything has come, and the facts of that packet.
+    settled: Option<(Now, u32)>,
+    /// Events that were added at that packet: what comes after them has later numbers.
+    shift: u32,
+}
+
+impl<'a> Delivery<'a> {
+    /// Tells this sink.
+    pub fn new(sink: &'a mut dyn Sink) -> Self {
+        Self {
+            sink,
+            added: Added::default(),
+            settled: None,
+            shift: 0,
+        }
+    }
+
+    /// Tells what is in a batch, and empties it.
+    ///
+    /// # Errors
+    /// Whatever the sink said first.
+    pub fn tell(&mut self, batch: &mut Batch) -> io::Result<()> {
+        let mut flow = None;
+        let mut events = std::mem::take(&mut batch.events);
+        let mut next = events.drain(..);
+        for step in &batch.steps {
+            match step {
+                Step::Event(loan) => {
+                    if let (Some(mut event), Some(flow)) = (next.next(), &flow) {
+                        event.id.nth = event.id.nth.saturating_add(self.shift_at(event.id.at));
+                        self.sink.event(&event, flow, batch.loan(loan))?;
+                    }
+                }
+                Step::Part { of, at, loan } => self.sink.part(*of, *at, batch.loan(loan))?,
+                Step::Stream {
+                    conn,
+                    dir,
+                    at,
+                    packet,
+                    space,
+                    carrier,
+                    bytes,
+                } => self.sink.stream(Piece {
+                    conn: *conn,
+                    dir: *dir,
+                    at: *at,
+                    packet: *packet,
+                    space: *space,
+                    carrier: *carrier,
+                    bytes: &batch.bytes[bytes.clone()],
+                })?,
+                Step::Flow(of) => flow = Some(*of),
+                Step::Wire(conn, dir, wire) => self.sink.wire(*conn, *dir, *wire),
+                Step::Over(conn) => self.sink.over(*conn),
+                Step::Collect(conn) => {
+                    if let Some(flow) = &flow {
+                        self.added.collect(self.sink, *conn, flow);
+                    }
+                }
+                Step::Settle(now, facts) => self.settle(*now, *facts)?,
+                // Behind what is added.
+                Step::Gone(conn) => self.sink.gone(*conn),
+            }
+        }
+        drop(next);
+        batch.events = events;
+        batch.clear();
+        Ok(())
+    }
+
+    /// Events that were added at this packet so far.
+    fn shift_at(&self, cause: PacketNo) -> u32 {
+        match self.settled {
+            Some((now, _)) if now.cause() == cause => self.shift,
+            _ => 0,
+        }
+    }
+
+    fn settle(&mut self, now: Now, facts: u32) -> io::Result<()> {
+        let before = self.shift_at(now.cause());
+        let mut nth = facts.saturating_add(before);
+        self.added.settle(self.sink, now, &mut nth)?;
+        self.shift = nth.saturating_sub(facts);
+        self.settled = Some((now, facts));
+        Ok(())
+    }
+
+    /// All batches have come: tells what is added last.
+    ///
+    /// # Errors
+    /// As for [`Delivery::tell`].
+    pub fn end(self) -> io::Result<()> {
+        let Some((now, facts)) = self.settled else {
+            return Ok(());
+        };
+        added::last(self.sink, now, &mut facts.saturating_add(self.shift))
+    }
+}
