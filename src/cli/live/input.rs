@@ -26,6 +26,8 @@ pub struct Input {
     ended: Option<JoinHandle<Option<String>>>,
 }
 
+type Ask = Box<dyn FnOnce() + Send>;
+
 /// How the packets come.
 pub enum Feed {
     /// As bytes of a capture; they are to be put into the spool.
@@ -38,7 +40,7 @@ pub enum Feed {
 #[derive(Clone, Default)]
 pub struct Stop {
     /// Asks what captures for its end.
-    ask: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>,
+    ask: Arc<Mutex<Option<Ask>>>,
     asked: Arc<AtomicBool>,
     /// The input cannot be asked: whoever reads it is left behind.
     pub at_once: bool,
@@ -128,7 +130,7 @@ impl Input {
             return Err(refused(&name, expression, said.last_words()).into());
         };
         let stop = Stop::default();
-        let ask: Box<dyn FnOnce() + Send> = match &feed {
+        let ask: Ask = match &feed {
             Feed::Far(far) => Box::new(far.end()?),
             Feed::Near(..) => {
                 let stdin = child.stdin.take();

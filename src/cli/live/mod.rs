@@ -68,7 +68,7 @@ pub struct Live {
     /// What takes packets goes before what looks at them.
     ranked: bool,
     /// What takes packets or hears of them, once it is told to begin.
-    taking: (Sender<()>, JoinHandle<()>),
+    taking: Taking,
 }
 
 pub fn run(args: &LiveArgs, common: Common, opening: Opening) -> Done {
@@ -235,6 +235,9 @@ impl Live {
     }
 }
 
+/// A thread that takes packets, and what tells it to begin.
+type Taking = (Sender<()>, JoinHandle<()>);
+
 /// Who takes what is captured, and the thread in which that happens once it is told to begin.
 fn start_taking(
     args: &LiveArgs,
@@ -242,7 +245,7 @@ fn start_taking(
     feed: Feed,
     file: Option<Rotation>,
     history: &History,
-) -> Result<(Shared, (Sender<()>, JoinHandle<()>))> {
+) -> Result<(Shared, Taking)> {
     let (begin, told) = mpsc::channel();
     let stop = input.stop.clone();
     let (reader, room) = match feed {
