@@ -4,13 +4,15 @@
 //! ```text
 //! writer ─► file ─► reader
 //! writer ── segment, its first packet, its bytes ─► reader      24 bytes each time
-//! writer ◄─ the segment that is read, or the end ── reader       8 bytes each time
+//! writer ◄─ the segment that it may begin, or the end ── reader  8 bytes each time
 //! ```
+//! A place is written over only once the reader has said so, and it has forgotten by then what was there.
+//!
 //! Both have the file, under one descriptor that they share; what goes to and fro says how far each
 //! has come. Numbers are little-endian. Neither believes the other more than it has to: whatever is
 //! said, the reader reads nothing but the file, and the writer writes nothing else.
 
-use super::{Ring, Room, Segment, Spool};
+use super::{Ring, Room, Segment, Spool, State};
 use crate::model::PacketNo;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -129,8 +131,9 @@ impl Ring {
         let first = PacketNo::new(first).ok_or_else(wrong)?;
         let mut state = self.lock();
         let last = state.segments.back().map_or(0, |segment| segment.number);
-        if number == last + 1 && !state.full() {
+        if number == last + 1 && number <= state.permitted {
             state.push(number, first);
+            self.permit(&mut state);
         }
         match state.segments.back_mut() {
             Some(segment)
@@ -146,11 +149,12 @@ impl Ring {
         Ok(())
     }
 
-    /// Says which segment is read, where another process has to know.
-    pub(super) fn tell_writer(&self, segment: u64) {
+    /// Lets another process go on, where one writes and there is room.
+    pub(super) fn permit(&self, state: &mut State) {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(link) = &mut *writer
-            && link.write_all(&segment.to_le_bytes()).is_err()
+            && let Some(next) = state.permit()
+            && link.write_all(&next.to_le_bytes()).is_err()
         {
             // It has ended.
             *writer = None;
@@ -188,12 +192,13 @@ impl Spool {
         if !heard(link, &mut word)? {
             return Ok(false);
         }
-        let reader = u64::from_le_bytes(word);
-        if reader != END {
-            let mut state = self.ring.lock();
-            state.reader = state.reader.max(reader.min(self.segment));
+        let permitted = u64::from_le_bytes(word);
+        if permitted == END {
+            return Ok(false);
         }
-        Ok(reader != END)
+        // More than the next one cannot be meant.
+        self.permitted = self.permitted.max(permitted.min(self.segment + 1));
+        Ok(true)
     }
 
     /// Says how far it has written.

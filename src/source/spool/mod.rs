@@ -62,6 +62,8 @@ struct State {
     /// Which one the reader is in, and how much of it was read.
     reader: u64,
     read: u64,
+    /// The last segment that another process may begin.
+    permitted: u64,
     /// The reader waits for more.
     waiting: bool,
     paused: bool,
@@ -84,7 +86,10 @@ impl Ring {
     }
 
     fn new(file: File, bytes: u64) -> Self {
-        let mut state = State::default();
+        let mut state = State {
+            permitted: SEGMENTS - 1,
+            ..State::default()
+        };
         state.segments.push_back(Segment {
             number: 0,
             first: PacketNo::FIRST,
@@ -127,6 +132,21 @@ impl State {
     fn full(&self) -> bool {
         let oldest = self.segments.front().map(|segment| segment.number);
         self.segments.len() as u64 == SEGMENTS && oldest.is_some_and(|it| it >= self.reader)
+    }
+
+    /// Gives the place of the oldest away, where the reader does not need it, before another process writes
+    /// there. Says which segment that may begin now.
+    fn permit(&mut self) -> Option<u64> {
+        if self.full() {
+            return None;
+        }
+        if self.segments.len() as u64 == SEGMENTS {
+            self.segments.pop_front();
+        }
+        let next = self.segments.back()?.number + 1;
+        let new = next > self.permitted;
+        self.permitted = self.permitted.max(next);
+        new.then_some(next)
     }
 
     /// Begins a segment, in the place of the oldest where need be.

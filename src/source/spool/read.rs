@@ -65,7 +65,7 @@ impl Read for SpoolReader {
                 state.reader = number + 1;
                 state.read = 0;
                 self.ring.changed.notify_all();
-                self.ring.tell_writer(number + 1);
+                self.ring.permit(&mut state);
                 continue;
             }
             if state.closed && ready {

@@ -1,6 +1,6 @@
 //! The end that is written.
 
-use super::{CHUNK, History, Ring, SpoolReader};
+use super::{CHUNK, History, Ring, SEGMENTS, SpoolReader};
 use crate::model::{Link, Packet, PacketNo, Timestamp};
 use crate::source::{Interface, PcapngWriter};
 use std::io;
@@ -21,6 +21,8 @@ pub struct Spool {
     last: (Link, Timestamp),
     /// Who reads, where that is another process.
     pub(super) reader: Option<UnixStream>,
+    /// The last segment that it lets begin.
+    pub(super) permitted: u64,
 }
 
 /// A ring that nobody writes into yet.
@@ -75,6 +77,7 @@ impl Spool {
             dropped: (0, 0),
             last: (Link::ETHERNET, Timestamp::default()),
             reader: None,
+            permitted: SEGMENTS - 1,
         })
     }
 
@@ -130,7 +133,11 @@ impl Spool {
 
     /// Begins the next segment, in the place of the oldest where need be; false where the reader still needs that.
     fn turn(&mut self) -> io::Result<bool> {
-        if self.ring.lock().full() {
+        let full = match self.reader {
+            Some(_) => self.segment >= self.permitted,
+            None => self.ring.lock().full(),
+        };
+        if full {
             return Ok(false);
         }
         self.commit()?;
