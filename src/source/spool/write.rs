@@ -16,6 +16,8 @@ pub struct Spool {
     /// Bytes of the segment that lie in the file.
     committed: u64,
     next: PacketNo,
+    /// Something was added that is not committed.
+    fresh: bool,
     /// What was dropped and not told yet, and what was told in this segment.
     dropped: (u64, u64),
     last: (Link, Timestamp),
@@ -74,6 +76,7 @@ impl Spool {
             segment: 0,
             committed: 0,
             next: PacketNo::FIRST,
+            fresh: false,
             dropped: (0, 0),
             last: (Link::ETHERNET, Timestamp::default()),
             reader: None,
@@ -93,6 +96,7 @@ impl Spool {
         self.last = (packet.link, packet.time);
         self.tell_drops()?;
         self.out.packet(packet)?;
+        self.fresh = true;
         self.next = self.next.next();
         if self.out.get_mut().len() >= CHUNK {
             self.commit()?;
@@ -110,11 +114,19 @@ impl Spool {
     /// # Errors
     /// As for [`Spool::packet`].
     pub fn commit(&mut self) -> io::Result<()> {
-        self.tell_drops()?;
-        let bytes = self.out.get_mut();
-        if bytes.is_empty() {
+        // Where there is no room, drops are told once there is some: they may go on for days.
+        if self.len() < self.ring.limit {
+            self.tell_drops()?;
+        }
+        self.put()
+    }
+
+    fn put(&mut self) -> io::Result<()> {
+        // The head of a segment alone tells nothing.
+        if !std::mem::take(&mut self.fresh) {
             return Ok(());
         }
+        let bytes = self.out.get_mut();
         self.ring.write(bytes, self.segment, self.committed)?;
         self.committed += bytes.len() as u64;
         bytes.clear();
@@ -158,6 +170,7 @@ impl Spool {
             return Ok(());
         }
         *told += std::mem::take(new);
+        self.fresh = true;
         let (link, time) = self.last;
         let interface = Interface {
             name: None,
@@ -178,7 +191,7 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         // Where the disk fails, the error before this one was told.
-        let _ = self.commit();
+        let _ = self.tell_drops().and_then(|()| self.put());
         self.ring.close();
     }
 }
