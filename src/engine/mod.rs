@@ -23,7 +23,7 @@ use crate::model::{
     Now, Packet, PacketNo, Place, Segment, Sink, Space, Timestamp, Want, What, Wire,
 };
 use crate::proto::{Host, asks};
-use crate::tcp::{Connection, Key, Table};
+use crate::tcp::{Connection, Key, Slotted, Table};
 use added::Added;
 use std::collections::VecDeque;
 use std::io;
@@ -193,13 +193,10 @@ impl Engine {
             error: None,
             added: &mut self.added,
         };
-        let mut open: Vec<_> = self
-            .table
-            .iter_mut()
-            .filter(|entry| !entry.tcp.ended() && !entry.doubted)
-            .collect();
-        open.sort_unstable_by_key(|entry| entry.tcp.id);
-        for entry in open {
+        for place in in_order(&self.table, |entry| !entry.doubted) {
+            let Some(entry) = self.table.at(place) else {
+                continue;
+            };
             entry.doubted = true;
             let (noun, verb) = if packets == 1 {
                 ("packet", "was")
@@ -244,21 +241,21 @@ impl Engine {
             error: None,
             added: &mut self.added,
         };
-        let mut open: Vec<_> = self
-            .table
-            .drain()
-            .filter(|entry| !entry.tcp.ended())
-            .collect();
-        open.sort_unstable_by_key(|entry| entry.tcp.id);
+        let open = in_order(&self.table, |_| true);
         // The facts of all of them first: what is added does not change their ids.
-        for entry in &mut open {
-            let Entry { tcp, host, .. } = entry;
+        for &place in &open {
+            let Some(Entry { tcp, host, .. }) = self.table.at(place) else {
+                continue;
+            };
             let mut cx = work.cx(tcp);
             tcp.finish(&mut cx, &mut above(host));
-            work.collect(&entry.tcp);
+            work.collect(tcp);
         }
         work.settle();
-        for entry in &open {
+        for &place in &open {
+            let Some(entry) = self.table.at(place) else {
+                continue;
+            };
             work.sink.over(entry.tcp.id);
             work.collect(&entry.tcp);
             work.added.gone(entry.tcp.id);
@@ -271,7 +268,9 @@ impl Engine {
             let result = added::last(work.sink, now, &mut work.counters.events);
             work.keep(result);
         }
-        work.error.map_or(Ok(()), Err)
+        let error = work.error;
+        self.table = Table::default();
+        error.map_or(Ok(()), Err)
     }
 
     /// Forgets connections that ended long before this time, and the first ones where there are too many.
@@ -490,6 +489,16 @@ impl Work<'_> {
             marks: self.marks,
         }
     }
+}
+
+/// Where the open connections are that pass, in the order of their numbers.
+fn in_order(table: &Table<Entry>, passes: impl Fn(&Entry) -> bool) -> Vec<Slotted> {
+    let open = table
+        .iter()
+        .filter(|(_, entry)| !entry.tcp.ended() && passes(entry));
+    let mut open: Vec<_> = open.map(|(place, entry)| (entry.tcp.id, place)).collect();
+    open.sort_unstable_by_key(|(id, _)| *id);
+    open.into_iter().map(|(_, place)| place).collect()
 }
 
 /// Of so many connections that may be remembered, one may be over: its last segments still come.

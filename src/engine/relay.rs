@@ -21,31 +21,38 @@ pub(super) const AHEAD: usize = 4;
 const STEPS: usize = 1024;
 const BYTES: usize = 1 << 18;
 
-/// One call of a sink.
+/// One call of a sink; what is larger lies in a list of its own, in the same order.
 enum Step {
-    /// The next of the batch's events.
-    Event(Lent),
-    Part {
-        of: MessageRef,
-        at: u64,
-        loan: Lent,
-    },
-    Stream {
-        conn: ConnId,
-        dir: Dir,
-        at: u64,
-        packet: PacketNo,
-        space: Space,
-        carrier: Option<Span>,
-        bytes: Range<usize>,
-    },
+    Event,
+    Part,
+    Stream,
     /// From here on, the ends of the connections that are spoken of.
-    Flow(Flow),
+    Flow,
     Wire(ConnId, Dir, Wire),
     Over(ConnId),
     Collect(ConnId),
     Settle(Now, u32),
     Gone(ConnId),
+}
+
+const _: () = assert!(size_of::<Step>() <= 32, "a packet makes five of them");
+
+/// A part of a message.
+struct Part {
+    of: MessageRef,
+    at: u64,
+    loan: Lent,
+}
+
+/// Bytes of a stream.
+struct Passage {
+    conn: ConnId,
+    dir: Dir,
+    at: u64,
+    packet: PacketNo,
+    space: Space,
+    carrier: Option<Span>,
+    bytes: Range<usize>,
 }
 
 /// Where in a batch the bytes of a loan lie, and what is unknown of them.
@@ -58,7 +65,10 @@ struct Lent {
 #[derive(Default)]
 pub(super) struct Batch {
     steps: Vec<Step>,
-    events: Vec<Event>,
+    events: Vec<(Event, Lent)>,
+    parts: Vec<Part>,
+    passages: Vec<Passage>,
+    flows: Vec<Flow>,
     bytes: Vec<u8>,
     unknown: Vec<Range<u64>>,
 }
@@ -67,6 +77,9 @@ impl Batch {
     fn clear(&mut self) {
         self.steps.clear();
         self.events.clear();
+        self.parts.clear();
+        self.passages.clear();
+        self.flows.clear();
         self.unknown.clear();
         self.bytes.clear();
         // One large message does not make all batches large.
@@ -86,13 +99,6 @@ impl Batch {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         start..self.bytes.len()
-    }
-
-    fn loan(&self, lent: &Lent) -> Loan<'_> {
-        Loan {
-            bytes: &self.bytes[lent.bytes.clone()],
-            unknown: &self.unknown[lent.unknown.clone()],
-        }
     }
 }
 
@@ -154,7 +160,8 @@ impl Relay {
     fn of(&mut self, flow: &Flow) {
         if self.flow.as_ref() != Some(flow) {
             self.flow = Some(*flow);
-            self.batch.steps.push(Step::Flow(*flow));
+            self.batch.flows.push(*flow);
+            self.batch.steps.push(Step::Flow);
         }
     }
 
@@ -172,14 +179,15 @@ impl Sink for Relay {
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
         self.of(flow);
         let loan = self.batch.lend(loan);
-        self.batch.events.push(event.clone());
-        self.push(Step::Event(loan));
+        self.batch.events.push((event.clone(), loan));
+        self.push(Step::Event);
         self.heard()
     }
 
     fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) -> io::Result<()> {
         let loan = self.batch.lend(loan);
-        self.push(Step::Part { of, at, loan });
+        self.batch.parts.push(Part { of, at, loan });
+        self.push(Step::Part);
         Ok(())
     }
 
@@ -194,7 +202,7 @@ impl Sink for Relay {
             carrier,
             bytes: _,
         } = piece;
-        self.push(Step::Stream {
+        self.batch.passages.push(Passage {
             conn,
             dir,
             at,
@@ -203,6 +211,7 @@ impl Sink for Relay {
             carrier,
             bytes,
         });
+        self.push(Step::Stream);
         Ok(())
     }
 
@@ -264,39 +273,45 @@ impl<'a> Delivery<'a> {
     /// Whatever the sink said first.
     pub fn tell(&mut self, batch: &mut Batch) -> io::Result<()> {
         let mut flow = None;
-        let mut events = std::mem::take(&mut batch.events);
-        let mut next = events.drain(..);
+        let (mut flows, mut parts) = (batch.flows.iter(), batch.parts.iter());
+        let (mut events, mut passages) = (batch.events.iter_mut(), batch.passages.iter());
+        let bytes = &batch.bytes;
+        let lent = |loan: &Lent| Loan {
+            bytes: &bytes[loan.bytes.clone()],
+            unknown: &batch.unknown[loan.unknown.clone()],
+        };
         for step in &batch.steps {
             match step {
-                Step::Event(loan) => {
-                    if let (Some(mut event), Some(flow)) = (next.next(), &flow) {
-                        event.id.nth = event.id.nth.saturating_add(self.shift_at(event.id.at));
-                        self.sink.event(&event, flow, batch.loan(loan))?;
+                Step::Event => {
+                    if let (Some((event, loan)), Some(flow)) = (events.next(), flow) {
+                        let shift = self.shift_at(event.id.at);
+                        event.id.nth = event.id.nth.saturating_add(shift);
+                        self.sink.event(event, flow, lent(loan))?;
                     }
                 }
-                Step::Part { of, at, loan } => self.sink.part(*of, *at, batch.loan(loan))?,
-                Step::Stream {
-                    conn,
-                    dir,
-                    at,
-                    packet,
-                    space,
-                    carrier,
-                    bytes,
-                } => self.sink.stream(Piece {
-                    conn: *conn,
-                    dir: *dir,
-                    at: *at,
-                    packet: *packet,
-                    space: *space,
-                    carrier: *carrier,
-                    bytes: &batch.bytes[bytes.clone()],
-                })?,
-                Step::Flow(of) => flow = Some(*of),
+                Step::Part => {
+                    if let Some(Part { of, at, loan }) = parts.next() {
+                        self.sink.part(*of, *at, lent(loan))?;
+                    }
+                }
+                Step::Stream => {
+                    if let Some(it) = passages.next() {
+                        self.sink.stream(Piece {
+                            conn: it.conn,
+                            dir: it.dir,
+                            at: it.at,
+                            packet: it.packet,
+                            space: it.space,
+                            carrier: it.carrier,
+                            bytes: &bytes[it.bytes.clone()],
+                        })?;
+                    }
+                }
+                Step::Flow => flow = flows.next(),
                 Step::Wire(conn, dir, wire) => self.sink.wire(*conn, *dir, *wire),
                 Step::Over(conn) => self.sink.over(*conn),
                 Step::Collect(conn) => {
-                    if let Some(flow) = &flow {
+                    if let Some(flow) = flow {
                         self.added.collect(self.sink, *conn, flow);
                     }
                 }
@@ -305,8 +320,6 @@ impl<'a> Delivery<'a> {
                 Step::Gone(conn) => self.sink.gone(*conn),
             }
         }
-        drop(next);
-        batch.events = events;
         batch.clear();
         Ok(())
     }

@@ -63,7 +63,7 @@ pub struct Exchange {
     /// Bytes on the wire, and messages, since it was asked for.
     bytes: u64,
     messages: u64,
-    answer: Option<Answer>,
+    answer: Option<Box<Answer>>,
     /// Bytes of the server that came and are not yet known to be body or head; where they begin.
     fresh: Vec<u8>,
     at: u64,
@@ -203,13 +203,13 @@ impl Exchange {
         }
         let length = named(&response.headers, b"content-length")
             .and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
-        self.answer = Some(Answer {
+        self.answer = Some(Box::new(Answer {
             ok: response.status == 200,
             left: length,
             length: 0,
             hash: DefaultHasher::new(),
             events: is_events.then(Events::default),
-        });
+        }));
     }
 
     /// Counts what the last answer brought.

@@ -3,6 +3,7 @@
 use super::legs::Legs;
 use super::refused::Refusals;
 use crate::model::{ConnId, Endpoint, Flow, Timestamp};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
@@ -13,14 +14,22 @@ pub struct Others {
     keys: HashMap<Box<[u8]>, (ConnId, Option<Timestamp>)>,
     /// The same keys in the order in which they came: the oldest are forgotten.
     order: VecDeque<Box<[u8]>>,
-    /// Handshakes without an answer.
-    waiting: BTreeMap<ConnId, (Flow, Timestamp)>,
+    /// Handshakes without an answer: of which client with which server, and since when.
+    waiting: HashMap<ConnId, Between>,
+    queues: HashMap<Between, BTreeMap<ConnId, Timestamp>>,
     /// Sessions that went through an intermediary, of which both sides are in the capture.
     pub legs: Legs,
     /// Answers that sent a client elsewhere.
     pub refused: Refusals,
-    /// How a client fared with a server.
-    pairs: HashMap<(IpAddr, Endpoint), Pair>,
+    /// How clients fared with servers that cut their sessions.
+    pairs: HashMap<Between, Pair>,
+}
+
+/// A client's address and a server.
+type Between = (IpAddr, Endpoint);
+
+fn between(flow: &Flow) -> Between {
+    (flow.client.ip, flow.server)
 }
 
 /// One client address and one server.
@@ -39,10 +48,6 @@ const KEYS: usize = 1 << 16;
 
 impl Others {
     pub fn asked(&mut self, conn: ConnId, flow: &Flow, key: Option<&[u8]>, time: Timestamp) {
-        if self.pairs.len() > KEYS {
-            // Whoever comes now was perhaps not cut before: nothing is said of it.
-            self.pairs.clear();
-        }
         if let Some(key) = key {
             let (user, answered) = *self.keys.entry(key.into()).or_insert_with(|| {
                 self.order.push_back(key.into());
@@ -58,16 +63,35 @@ impl Others {
                 self.legs.pair(user, conn);
             }
         }
-        self.waiting.insert(conn, (*flow, time));
-        let pair = self.pairs.entry((flow.client.ip, flow.server)).or_default();
-        match pair.cut.take() {
-            Some(cut) if time.since(cut) < 1_000_000_000 => pair.hasty += 1,
-            _ => pair.hasty = 0,
+        self.waits(conn, between(flow), time);
+        if let Some(pair) = self.pairs.get_mut(&between(flow)) {
+            match pair.cut.take() {
+                Some(cut) if time.since(cut) < 1_000_000_000 => pair.hasty += 1,
+                _ => pair.hasty = 0,
+            }
+        }
+    }
+
+    fn waits(&mut self, conn: ConnId, between: Between, since: Timestamp) {
+        self.waits_no_more(conn);
+        self.waiting.insert(conn, between);
+        let queue = self.queues.entry(between).or_default();
+        queue.insert(conn, since);
+    }
+
+    fn waits_no_more(&mut self, conn: ConnId) {
+        if let Some(between) = self.waiting.remove(&conn)
+            && let Entry::Occupied(mut queue) = self.queues.entry(between)
+        {
+            queue.get_mut().remove(&conn);
+            if queue.get().is_empty() {
+                queue.remove();
+            }
         }
     }
 
     pub fn answered(&mut self, conn: ConnId, key: Option<&[u8]>, time: Timestamp) {
-        self.waiting.remove(&conn);
+        self.waits_no_more(conn);
         if let Some((user, answered)) = key.and_then(|key| self.keys.get_mut(key))
             && *user == conn
         {
@@ -77,13 +101,17 @@ impl Others {
 
     /// The connection gave no answer and never will.
     pub fn over(&mut self, conn: ConnId) {
-        self.waiting.remove(&conn);
+        self.waits_no_more(conn);
         self.legs.over(conn);
     }
 
     /// The session was cut: neither side said close.
     pub fn cut(&mut self, flow: &Flow, time: Timestamp, silence: Option<i64>) {
-        let pair = self.pairs.entry((flow.client.ip, flow.server)).or_default();
+        if self.pairs.len() > KEYS {
+            // Whoever comes now was perhaps not cut before: nothing is said of it.
+            self.pairs.clear();
+        }
+        let pair = self.pairs.entry(between(flow)).or_default();
         pair.cut = Some(time);
         if let Some(silence) = silence {
             pair.silence = Some(pair.silence.map_or(silence, |before| before.min(silence)));
@@ -99,10 +127,9 @@ impl Others {
 
     /// Handshakes of the same client with the same server that began after this time and wait.
     pub fn waiting(&self, flow: &Flow, conn: ConnId, since: Timestamp) -> usize {
-        let same = |other: &Flow| other.client.ip == flow.client.ip && other.server == flow.server;
-        self.waiting
-            .iter()
-            .filter(|&(&other, (flow, time))| other != conn && same(flow) && *time >= since)
+        let queue = self.queues.get(&between(flow)).into_iter().flatten();
+        queue
+            .filter(|&(&other, &time)| other != conn && time >= since)
             .count()
     }
 
@@ -113,9 +140,6 @@ impl Others {
     }
 
     pub fn pair(&self, flow: &Flow) -> Pair {
-        self.pairs
-            .get(&(flow.client.ip, flow.server))
-            .copied()
-            .unwrap_or_default()
+        self.pairs.get(&between(flow)).copied().unwrap_or_default()
     }
 }

@@ -63,7 +63,8 @@ struct Connection {
     end: &'static str,
     protocol: Option<&'static str>,
     session: Option<Box<Session>>,
-    cost: [Cost; 2],
+    /// What it cost: told once it is over.
+    cost: Option<Box<[Cost; 2]>>,
     /// Insights that speak of all of it.
     told: Vec<Event>,
 }
@@ -80,9 +81,14 @@ impl Connection {
             end: "open",
             protocol: None,
             session: None,
-            cost: Default::default(),
+            cost: None,
             told: Vec::new(),
         }
+    }
+
+    /// What it cost, as far as that was told.
+    fn cost(&self) -> [Cost; 2] {
+        self.cost.as_deref().copied().unwrap_or_default()
     }
 }
 
@@ -272,7 +278,7 @@ impl<W: Write> Stats<W> {
         if let EventKind::Insight(insight) = &event.kind {
             match (&insight.kind, event.dir) {
                 (InsightKind::Cost(cost), Some(dir)) => {
-                    *dir.of_mut(&mut connection.cost) = **cost;
+                    *dir.of_mut(connection.cost.get_or_insert_default()) = **cost;
                     dir.of_mut(&mut self.cost).add(cost);
                 }
                 (InsightKind::RoundTrip { .. } | InsightKind::Answered(_), _) => {}
@@ -337,7 +343,7 @@ impl<W: Write> Stats<W> {
         if let Some(protocol) = connection.protocol {
             line.text("protocol", protocol);
         }
-        accounts::cost_json(line, &connection.cost);
+        accounts::cost_json(line, &connection.cost());
         if connection.session.is_none() {
             accounts::told_json(line, &connection.told);
         }
@@ -396,7 +402,7 @@ impl<W: Write> Stats<W> {
             Some(protocol) => writeln!(self.into, "{}{protocol}", words.say(", ", &[]))?,
             None => writeln!(self.into)?,
         }
-        let (cost, told) = (&connection.cost, &connection.told);
+        let (cost, told) = (&connection.cost(), &connection.told);
         let Some(session) = &connection.session else {
             return accounts::text(&mut self.into, words, connection.flow, cost, told);
         };

@@ -35,5 +35,5 @@ mod unacked;
 pub use connection::{Above, Connection};
 pub use labels::{Labels, Look};
 pub use ledger::{Arrival, Ledger, Lost, Ready, Seen};
-pub use table::{Key, Table};
+pub use table::{Key, Slotted, Table};
 pub use unacked::Sent;

@@ -51,7 +51,7 @@ fn half(end: Endpoint) -> (u128, u16) {
 /// by what was used since it came last.
 #[derive(Debug)]
 pub struct Table<V> {
-    slots: Vec<Option<Slot<V>>>,
+    slots: Slots<V>,
     hand: usize,
     free: Vec<u32>,
     /// Slots by the hash of their keys, which stand in the slots alone: a packet's way to its connection
@@ -75,10 +75,53 @@ struct Slot<V> {
     value: V,
 }
 
+/// Numbered slots, in chunks: as they grow none is moved, and no room is taken for twice as many.
+#[derive(Debug)]
+struct Slots<V>(Vec<Vec<Option<Slot<V>>>>);
+
+/// Slots of a chunk.
+const CHUNK: usize = 64;
+
+impl<V> Slots<V> {
+    #[inline]
+    fn get(&self, slot: u32) -> Option<&Slot<V>> {
+        let slot = slot as usize;
+        self.0.get(slot / CHUNK)?.get(slot % CHUNK)?.as_ref()
+    }
+
+    #[inline]
+    fn place(&mut self, slot: u32) -> Option<&mut Option<Slot<V>>> {
+        let slot = slot as usize;
+        self.0.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, slot: u32) -> Option<&mut Slot<V>> {
+        self.place(slot)?.as_mut()
+    }
+
+    /// A new slot, with nothing in it.
+    fn add(&mut self) -> u32 {
+        if self.0.last().is_none_or(|last| last.len() == CHUNK) {
+            self.0.push(Vec::with_capacity(CHUNK));
+        }
+        if let Some(last) = self.0.last_mut() {
+            last.push(None);
+        }
+        u32::try_from(self.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// How many there are, with something in them or not.
+    fn len(&self) -> usize {
+        let last = self.0.last().map_or(0, Vec::len);
+        self.0.len().saturating_sub(1) * CHUNK + last
+    }
+}
+
 impl<V> Default for Table<V> {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Slots(Vec::new()),
             hand: 0,
             free: Vec::new(),
             index: HashTable::new(),
@@ -98,19 +141,21 @@ impl<V> Table<V> {
     #[inline]
     #[must_use]
     pub fn place(&self, key: &Key) -> Option<Slotted> {
-        let found = self.index.find(self.seed.hash_one(key), |&slot| self.has(slot, key));
+        let found = self
+            .index
+            .find(self.seed.hash_one(key), |&slot| self.has(slot, key));
         found.copied().map(Slotted)
     }
 
     #[inline]
     fn has(&self, slot: u32, key: &Key) -> bool {
-        matches!(self.slots.get(slot as usize), Some(Some(slot)) if slot.key == *key)
+        self.slots.get(slot).is_some_and(|slot| slot.key == *key)
     }
 
     /// The connection that is there.
     #[inline]
     pub fn at(&mut self, Slotted(place): Slotted) -> Option<&mut V> {
-        let slot = self.slots.get_mut(place as usize)?.as_mut()?;
+        let slot = self.slots.get_mut(place)?;
         slot.used = true;
         Some(&mut slot.value)
     }
@@ -120,7 +165,7 @@ impl<V> Table<V> {
         // Twice round at most: the first time may only take the marks away.
         for _ in 0..=2 * self.slots.len() {
             self.hand = (self.hand + 1) % self.slots.len().max(1);
-            match self.slots.get_mut(self.hand)? {
+            match self.slots.place(u32::try_from(self.hand).ok()?)? {
                 Some(slot) if slot.used => slot.used = false,
                 Some(slot) => {
                     let key = slot.key;
@@ -135,21 +180,15 @@ impl<V> Table<V> {
     /// Puts a connection in, in the place of an earlier one between the same ends, which is given back.
     pub fn insert(&mut self, key: Key, value: V) -> Option<V> {
         let before = self.remove(&key);
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        if let Some(place) = self.slots.get_mut(slot as usize) {
+        let slot = self.free.pop().unwrap_or_else(|| self.slots.add());
+        if let Some(place) = self.slots.place(slot) {
             *place = Some(Slot {
                 key,
                 used: true,
                 value,
             });
             let (slots, seed) = (&self.slots, &self.seed);
-            let hash = |slot: &u32| {
-                let slot = slots.get(*slot as usize).and_then(Option::as_ref);
-                slot.map_or(0, |slot| seed.hash_one(slot.key))
-            };
+            let hash = |slot: &u32| slots.get(*slot).map_or(0, |slot| seed.hash_one(slot.key));
             self.index.insert_unique(seed.hash_one(key), slot, hash);
         }
         before
@@ -158,25 +197,19 @@ impl<V> Table<V> {
     /// Takes a connection out.
     pub fn remove(&mut self, key: &Key) -> Option<V> {
         let Slotted(slot) = self.place(key)?;
-        let found = self.index.find_entry(self.seed.hash_one(key), |it| *it == slot);
+        let found = self
+            .index
+            .find_entry(self.seed.hash_one(key), |it| *it == slot);
         found.ok()?.remove();
         self.free.push(slot);
-        Some(self.slots.get_mut(slot as usize)?.take()?.value)
+        Some(self.slots.place(slot)?.take()?.value)
     }
 
-    /// Takes all connections out, in the order of their slots.
-    pub fn drain(&mut self) -> impl Iterator<Item = V> {
-        self.index.clear();
-        self.free.clear();
-        std::mem::take(&mut self.slots)
-            .into_iter()
-            .flatten()
-            .map(|slot| slot.value)
-    }
-
-    /// All connections, in the order of their slots.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.slots.iter_mut().flatten().map(|slot| &mut slot.value)
+    /// All connections and where they are, in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (Slotted, &V)> {
+        let slots = self.slots.0.iter().flatten();
+        let numbered = (0..).zip(slots);
+        numbered.filter_map(|(no, slot)| Some((Slotted(no), &slot.as_ref()?.value)))
     }
 
     /// How many connections there are.
@@ -243,6 +276,9 @@ mod tests {
         assert_eq!(table.insert(key, "first"), None);
         assert_eq!(table.insert(key, "second"), Some("first"));
         assert_eq!(table.len(), 1);
-        assert_eq!(table.drain().collect::<Vec<_>>(), ["second"]);
+        assert_eq!(
+            table.iter().map(|(_, it)| *it).collect::<Vec<_>>(),
+            ["second"]
+        );
     }
 }

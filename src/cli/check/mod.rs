@@ -10,7 +10,7 @@ use super::{Done, progress, stdout};
 use docket::Docket;
 use std::io::{self, Write as _};
 use wscope::engine::Run;
-use wscope::model::{Event, EventKind, Finding, Flow, Loan, Severity, Sink, Verdict, Want};
+use wscope::model::{ConnId, Event, EventKind, Finding, Flow, Loan, Severity, Sink, Verdict, Want};
 use wscope::sink::{Filtered, Jsonl, Only};
 
 /// Checks, and says whether an error was found.
@@ -23,7 +23,11 @@ pub fn run(args: &Check, common: Common, found: &mut bool) -> Done {
             into(args, lines, found)?.0.errors
         }
         Format::Text | Format::Junit | Format::Sarif => {
-            let (run, docket) = into(args, Docket::default(), found)?;
+            let docket = match args.format {
+                Format::Text if !args.verbose => Docket::brief(),
+                _ => Docket::default(),
+            };
+            let (run, docket) = into(args, docket, found)?;
             match args.format {
                 Format::Junit => junit::write(&mut out, &docket)?,
                 Format::Sarif => {
@@ -68,6 +72,10 @@ impl<S: Sink> Sink for Watch<'_, S> {
             *self.found |= fails(finding) && finding.severity == Severity::Error;
         }
         self.sink.event(event, flow, loan)
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        self.sink.gone(conn);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Findings as text: the worst session first, one line a finding.
 
-use super::docket::{Case, Docket, Found, name};
+use super::docket::{Case, Docket, Found, Totals, name};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use wscope::explain::texts::{Value, tr, word};
@@ -109,27 +109,26 @@ fn line(out: &mut impl Write, found: &Found, style: Style) -> io::Result<()> {
 }
 
 fn totals(out: &mut impl Write, docket: &Docket, style: Style) -> io::Result<()> {
-    let count =
-        |severity| -> usize { docket.cases.values().map(|case| case.count(severity)).sum() };
-    let sessions = docket
-        .cases
-        .keys()
-        .filter(|(_, session)| session.is_some())
-        .count();
-    let open: usize = docket.cases.values().map(|case| case.open().count()).sum();
+    let Totals {
+        sessions,
+        errors,
+        warnings,
+        notes,
+        undecidable,
+    } = docket.totals;
     let mut text = style.say(
         "{n} {n|session|sessions}: {errors} {errors|error|errors}, {warnings} {warnings|warning|warnings}, {notes} {notes|note|notes}",
         &[
             ("n", &sessions),
-            ("errors", &count(Severity::Error)),
-            ("warnings", &count(Severity::Warning)),
-            ("notes", &count(Severity::Note)),
+            ("errors", &errors),
+            ("warnings", &warnings),
+            ("notes", &notes),
         ],
     );
-    if open > 0 {
-        text += &style.say(", {n} not decidable", &[("n", &open)]);
+    if undecidable > 0 {
+        text += &style.say(", {n} not decidable", &[("n", &undecidable)]);
     }
-    let more = open + count(Severity::Note) > 0;
+    let more = undecidable + notes > 0;
     if more && !style.all {
         text += &style.say(" (-v shows all)", &[]);
     }
