@@ -115,7 +115,7 @@ pub enum Command {
     /// Captures and does nothing else: `live` starts it.
     #[cfg(unix)]
     #[command(hide = true)]
-    CaptureOnly(super::live::DeviceArgs),
+    CaptureOnly(Box<super::live::CaptureArgs>),
     /// Confines itself as `live` does, and tries what must not be possible then.
     #[cfg(unix)]
     #[command(hide = true)]

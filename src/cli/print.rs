@@ -3,7 +3,7 @@
 use super::args::{Common, Print};
 use super::keys::Fits;
 #[cfg(unix)]
-use super::live::{LiveArgs, Notes};
+use super::live::{Lines, LiveArgs, Notes};
 use super::{Done, embed, progress, stdout};
 use anyhow::anyhow;
 use std::io::Write as _;
@@ -65,8 +65,10 @@ pub fn live(
     args: &LiveArgs,
     common: Common,
     mut notes: Notes,
-    out: &mut dyn std::io::Write,
+    lines: &Lines,
 ) -> Done {
+    let out = lines.clone();
+    notes.count(capture.drops());
     let mut sink: Box<dyn Sink + '_> = match args.json {
         true => Box::new(only(&args.events, args.acks, Jsonl::new(out))?),
         false => Box::new(only(&args.events, args.acks, text(out, common))?),
@@ -78,7 +80,13 @@ pub fn live(
         &mut sink,
         None,
         |_, _| true,
-        |packet, _| notes.packet(packet),
+        |packet, _| {
+            // The clock is not asked for every packet.
+            if packet.no.get().is_multiple_of(16) {
+                lines.look()?;
+            }
+            notes.packet(packet)
+        },
     )?;
     let dropped = run.counts.dropped;
     if dropped > 0 {

@@ -1,12 +1,11 @@
-//! Capturing from a device: packets become pcapng, and nothing looks into them.
+//! Capturing from a device: packets are handed on, and nothing looks into them.
 
-use super::{Interface, PcapngWriter};
 use crate::error::Error;
 use crate::model::{Link, Packet, PacketNo, Timestamp};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// A device, and how to capture from it.
 #[derive(Clone, Debug)]
@@ -31,16 +30,41 @@ pub const GATHER: Duration = Duration::from_millis(10);
 /// Between two looks at how many packets were dropped.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Bytes that are written at once, where so many are there.
-const CHUNK: usize = 256 << 10;
-
 /// A device that is open.
 pub struct Sniffer {
     capture: pcap::Capture<pcap::Active>,
-    interface: Interface,
-    /// What libpcap counted last: its counters are 32 bits wide and go round.
-    last: [u32; 3],
-    dropped: bool,
+    name: String,
+    link: Link,
+    /// What libpcap counted last, dropped by the system and by the device: its counters are 32 bits
+    /// wide and go round.
+    last: [u32; 2],
+}
+
+/// Takes what a [`Sniffer`] captures.
+pub trait Taker {
+    /// A packet; its number is not told. False where that is enough.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    fn packet(&mut self, packet: &Packet<'_>) -> Result<bool, Error>;
+
+    /// So many packets were dropped before the next one.
+    fn dropped(&mut self, packets: u64);
+
+    /// All that is there was handed over: more has to be waited for.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    fn idle(&mut self) -> Result<(), Error>;
+
+    /// What can be read once there is something to hear; none where there will be nothing.
+    fn word(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Hears it; false where that is the end.
+    ///
+    /// # Errors
+    /// Nothing can be heard.
+    fn hear(&mut self) -> Result<bool, Error>;
 }
 
 impl Device {
@@ -69,23 +93,15 @@ impl Device {
                     cause: words(&cause),
                 })?;
         }
-        let interface = Interface {
-            name: Some(self.name.clone()),
-            link: link(capture.get_datalink()),
-            snaplen: self.snaplen,
-            resolution: 9,
-            received: Some(0),
-            dropped: Some(0),
-            dropped_by_os: Some(0),
-        };
+        let link = link(capture.get_datalink());
         let capture = capture
             .setnonblock()
             .map_err(|cause| self.refused(&cause))?;
         Ok(Sniffer {
             capture,
-            interface,
-            last: [0; 3],
-            dropped: false,
+            name: self.name.clone(),
+            link,
+            last: [0; 2],
         })
     }
 
@@ -107,61 +123,45 @@ impl Device {
 }
 
 impl Sniffer {
-    /// Writes every packet as pcapng until `stop` can be read or is closed at its other end. What is
-    /// there is written at once; drops are told as interface statistics within [`LOOK`], and at the end.
+    /// Hands every packet over until the taker has enough, or hears that it is to end: then what is
+    /// there by that time is still handed over. Drops are told within [`LOOK`], and at the end.
     ///
     /// # Errors
-    /// The device has gone, or nobody takes the packets any more.
-    pub fn run(mut self, into: impl Write, stop: BorrowedFd<'_>) -> Result<(), Error> {
-        match self.capture_into(into, stop) {
-            // Nobody takes the packets any more: that is an end like any other.
-            Err(Fault::Out(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(Fault::Out(cause)) => Err(self.failed(cause.to_string())),
-            Err(Fault::Device(cause)) => Err(self.failed(cause)),
-            Ok(()) => Ok(()),
-        }
-    }
-
-    fn capture_into(&mut self, into: impl Write, stop: BorrowedFd<'_>) -> Result<(), Fault> {
-        let mut out = self.begin(into)?;
-        let mut looked = Instant::now();
-        let ended = loop {
-            let came = match self.take(&mut out) {
-                Ok(came) => came,
-                Err(error) => break Err(error),
-            };
-            if looked.elapsed() >= LOOK {
-                self.look(&mut out, false)?;
-                looked = Instant::now();
-            }
-            if came == 0 {
-                out.flush()?;
-            }
-            if self.wait(stop, came > 0)? {
-                break Ok(());
-            }
-        };
-        if ended.is_ok() {
-            // What the kernel still gathers.
-            std::thread::sleep(GATHER * 2);
-            while self.take(&mut out)? > 0 {}
-        }
-        self.look(&mut out, true)?;
-        out.flush()?;
+    /// The device has gone, or the taker fails.
+    pub fn run(mut self, taker: &mut impl Taker) -> Result<(), Error> {
+        let ended = self.capture_for(taker);
+        self.look(taker);
+        taker.idle()?;
         ended
     }
 
-    fn begin<W: Write>(&self, into: W) -> io::Result<PcapngWriter<BufWriter<W>>> {
-        let mut out = PcapngWriter::new(BufWriter::with_capacity(CHUNK, into))?;
-        out.describe(&self.interface)?;
-        out.flush()?;
-        Ok(out)
+    fn capture_for(&mut self, taker: &mut impl Taker) -> Result<(), Error> {
+        let mut looked = Instant::now();
+        loop {
+            let Some(came) = self.take(taker)? else {
+                return Ok(());
+            };
+            if looked.elapsed() >= LOOK {
+                self.look(taker);
+                looked = Instant::now();
+            }
+            if came == 0 {
+                taker.idle()?;
+            }
+            if self.wait(taker, came > 0)? && !taker.hear()? {
+                break;
+            }
+        }
+        // What the kernel still gathers.
+        std::thread::sleep(GATHER * 2);
+        while self.take(taker)?.is_some_and(|came| came > 0) {}
+        Ok(())
     }
 
-    /// Writes the packets that are there; says how many.
-    fn take(&mut self, out: &mut PcapngWriter<impl Write>) -> Result<usize, Fault> {
-        let link = self.interface.link;
-        let mut result = Ok(());
+    /// Hands over the packets that are there; says how many, or none where that is enough.
+    fn take(&mut self, taker: &mut impl Taker) -> Result<Option<usize>, Error> {
+        let link = self.link;
+        let mut result = Ok(true);
         let came = self.capture.dispatch(None, |packet| {
             // With this precision the fraction is in nanoseconds.
             let time = packet.header.ts.tv_sec * 1_000_000_000 + packet.header.ts.tv_usec;
@@ -172,73 +172,56 @@ impl Sniffer {
                 orig_len: packet.header.len,
                 data: packet.data,
             };
-            if result.is_ok() {
-                result = out.packet(&packet);
+            if let Ok(true) = result {
+                result = taker.packet(&packet);
             }
         });
-        result?;
-        came.map_err(|cause| Fault::Device(words(&cause)))
+        if !result? {
+            return Ok(None);
+        }
+        let came = came.map_err(|cause| self.failed(words(&cause)))?;
+        Ok(Some(came))
     }
 
-    /// Asks how many packets were dropped, and writes it where there are more, or at the end.
-    fn look(&mut self, out: &mut PcapngWriter<impl Write>, end: bool) -> io::Result<()> {
+    /// Asks how many packets were dropped.
+    fn look(&mut self, taker: &mut impl Taker) {
         // A device that has gone has nothing to tell.
-        if let Ok(stat) = self.capture.stats() {
-            let now = [stat.received, stat.dropped, stat.if_dropped];
-            let counts = [
-                &mut self.interface.received,
-                &mut self.interface.dropped_by_os,
-                &mut self.interface.dropped,
-            ];
-            for ((count, now), last) in counts.into_iter().zip(now).zip(self.last) {
-                *count.get_or_insert(0) += u64::from(now.wrapping_sub(last));
-            }
-            self.dropped |= now[1..] != self.last[1..];
-            self.last = now;
-        }
-        if !end && !std::mem::take(&mut self.dropped) {
-            return Ok(());
-        }
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let now = Timestamp(i64::try_from(now.as_nanos()).unwrap_or(i64::MAX));
-        out.statistics(&self.interface, now)
+        let Ok(stat) = self.capture.stats() else {
+            return;
+        };
+        let now = [stat.dropped, stat.if_dropped];
+        let new = now.iter().zip(self.last);
+        let new: u64 = new
+            .map(|(now, last)| u64::from(now.wrapping_sub(last)))
+            .sum();
+        self.last = now;
+        taker.dropped(new);
     }
 
-    /// Waits for packets, or does not; true where someone asks to stop.
-    fn wait(&self, stop: BorrowedFd<'_>, busy: bool) -> io::Result<bool> {
-        let mut fds = [
-            PollFd::new(stop, PollFlags::POLLIN),
-            PollFd::new(self.capture.as_fd(), PollFlags::POLLIN),
-        ];
+    /// Waits for packets, or does not; true where there is something to hear.
+    fn wait(&self, taker: &impl Taker, busy: bool) -> Result<bool, Error> {
+        let word = taker.word();
+        let ready = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds: Vec<_> = [Some(self.capture.as_fd()), word]
+            .into_iter()
+            .flatten()
+            .map(ready)
+            .collect();
         let patience = if busy {
             PollTimeout::ZERO
         } else {
             PollTimeout::from(LOOK.as_millis() as u16)
         };
         match poll(&mut fds, patience) {
-            Ok(_) => Ok(fds[0].any().unwrap_or(true)),
+            Ok(_) => Ok(fds.get(1).is_none_or(|word| word.any().unwrap_or(true))),
             Err(nix::errno::Errno::EINTR) => Ok(false),
-            Err(cause) => Err(cause.into()),
+            Err(cause) => Err(self.failed(io::Error::from(cause).to_string())),
         }
     }
 
     fn failed(&self, cause: String) -> Error {
-        let name = self.interface.name.clone().unwrap_or_default();
+        let name = self.name.clone();
         Error::Device { name, cause }
-    }
-}
-
-/// Why capturing ended.
-enum Fault {
-    Device(String),
-    Out(io::Error),
-}
-
-impl From<io::Error> for Fault {
-    fn from(cause: io::Error) -> Self {
-        Self::Out(cause)
     }
 }
 

@@ -36,14 +36,14 @@ mod tests;
 #[cfg(feature = "live")]
 pub use bpf::Filter;
 #[cfg(all(feature = "live", unix))]
-pub use device::{Device, Sniffer};
+pub use device::{Device, Sniffer, Taker};
 pub use file::{Capture, Progress};
 pub use keylog::{BadKey, KeyLog, KeysRead};
 pub use notes::{Drops, Interface, Secrets};
 pub use reread::{Mark, Marks};
 pub use rotate::{Rotation, Turn};
 #[cfg(unix)]
-pub use spool::{History, Spool, SpoolReader};
+pub use spool::{Far, History, Room, Spool, SpoolReader};
 pub use write::{ByteOrder, PcapWriter, PcapngWriter, Resolution};
 
 /// Bytes that one block or record may have.

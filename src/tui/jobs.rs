@@ -92,9 +92,14 @@ pub fn watch(mut live: Live, mut reader: SpoolReader, source: Source, queue: Syn
         })));
         // What came is shown before more is waited for.
         let waiting = Shared(Arc::clone(&batches.0));
-        reader.on_idle(move || waiting.flush());
+        let mut idle = live.idle();
+        reader.on_idle(move || {
+            waiting.flush();
+            idle();
+        });
         let mut capture = Capture::from_spool(live.name.clone(), reader);
         let mut notes = live.notes();
+        notes.count(capture.drops());
         let mut sink = notes.listen(Shared(Arc::clone(&batches.0)));
         live.begin();
         let progress = Progress {

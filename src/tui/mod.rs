@@ -46,7 +46,8 @@ use msg::{Job, Msg};
 use notes::Notes;
 use ratatui::DefaultTerminal;
 use ratatui::layout::{Position, Rect};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
@@ -111,7 +112,8 @@ pub fn run(captures: &Captures, opening: Opening) -> Result<Vec<wscope::Error>> 
     open_filtered(&mut app, &source);
     jobs::listen(queue.clone());
     jobs::load(capture, source.clone(), queue);
-    turn(&mut app, &mut screen, &messages, (&workers, &source))?;
+    let shown = turn(&mut app, &mut screen, &messages, (&workers, &source));
+    unless_gone(shown)?;
     Ok(app.load.errors)
 }
 
@@ -164,7 +166,7 @@ pub fn run_live(
             break;
         }
     }
-    shown?;
+    unless_gone(shown)?;
     Ok(app.load.errors)
 }
 
@@ -175,6 +177,14 @@ const ROWS: usize = 256 << 20;
 /// How long files may take to be written to their end.
 #[cfg(unix)]
 const LAST: Duration = Duration::from_secs(5);
+
+/// A terminal that was closed is an end like any other, whatever failed because of it.
+fn unless_gone(shown: Result<()>) -> Result<()> {
+    match shown {
+        Err(_) if !io::stdout().is_terminal() => Ok(()),
+        shown => shown,
+    }
+}
 
 /// What the title calls the captures.
 fn name(files: &[PathBuf]) -> String {
@@ -292,7 +302,9 @@ static HELD: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours; however we leave, it is given back as it was.
 struct Screen {
-    terminal: DefaultTerminal,
+    /// Left as it is when this is dropped: it would say on standard error what it could not do, and
+    /// with the terminal that is gone as well.
+    terminal: ManuallyDrop<DefaultTerminal>,
 }
 
 impl Screen {
@@ -307,7 +319,9 @@ impl Screen {
             hook(info);
         }));
         crossterm::execute!(io::stdout(), EnableMouseCapture, EnableBracketedPaste)?;
-        Ok(Self { terminal })
+        Ok(Self {
+            terminal: ManuallyDrop::new(terminal),
+        })
     }
 
     /// Gives the terminal back, stops until someone says `fg`, and takes it again.
@@ -348,8 +362,10 @@ fn let_go() -> io::Result<()> {
 impl Drop for Screen {
     fn drop(&mut self) {
         if HELD.swap(false, Ordering::SeqCst) {
+            // Where the terminal is gone there is nothing to give back.
             let _ = let_go();
-            ratatui::restore();
+            let _ = self.terminal.show_cursor();
+            let _ = ratatui::try_restore();
         }
     }
 }

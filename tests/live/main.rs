@@ -9,6 +9,7 @@ mod lab;
 
 use lab::{Ended, Lab, Log, WSCOPE, Wscope, run, skip, status};
 use serde_json::Value;
+use std::io::Seek as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -191,7 +192,16 @@ fn what_parses_has_no_rights_left() {
     if cfg!(feature = "live") {
         // It needs none either once the device is open.
         assert_eq!(status(child[0], "Uid"), ids);
-        assert_eq!(status(child[0], "CapEff"), "0000000000000000");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            assert_eq!(status(child[0], set), "0000000000000000", "{set}");
+        }
+        assert_eq!(
+            (
+                status(child[0], "NoNewPrivs").as_str(),
+                status(child[0], "Seccomp").as_str()
+            ),
+            ("1", "2")
+        );
     }
     live.signal("TERM");
     assert_eq!(live.wait().code, Some(0));
@@ -234,31 +244,33 @@ fn what_is_confined_opens_starts_and_reaches_nothing() {
     let file = folder.path().join("open to all");
     std::fs::write(&file, "x").unwrap();
     run("chmod", &["-R", "777", folder.path().to_str().unwrap()]).unwrap();
-    let output = Command::new(WSCOPE)
-        .arg("try-confined")
-        .arg(&file)
-        .arg("/etc/passwd")
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let lacks = String::from_utf8(output.stderr).unwrap();
-    let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 6, "{text}");
-    assert_eq!(lines[5], "count in a thread: Some(1048576)");
-    if lacks.is_empty() {
+    for args in [&["try-confined"][..], &["try-confined", "--captures"]] {
+        let output = Command::new(WSCOPE)
+            .args(args)
+            .arg(&file)
+            .arg("/etc/passwd")
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lacks = String::from_utf8(output.stderr).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 6, "{text}");
+        assert_eq!(lines[5], "count in a thread: Some(1048576)");
+        if lacks.is_empty() {
+            assert!(
+                lines[..2]
+                    .iter()
+                    .all(|line| line.contains("Permission denied")),
+                "{text}"
+            );
+        } else {
+            skip(&format!("here {lacks}"));
+        }
         assert!(
-            lines[..2]
-                .iter()
-                .all(|line| line.contains("Permission denied")),
+            lines[2..5].iter().all(|line| !line.ends_with("done")),
             "{text}"
         );
-    } else {
-        skip(&format!("here {lacks}"));
     }
-    assert!(
-        lines[2..5].iter().all(|line| !line.ends_with("done")),
-        "{text}"
-    );
 }
 
 #[test]
@@ -446,35 +458,151 @@ fn however_it_ends_the_file_is_whole() {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
 }
 
+/// A disk of 256 kB, gone when dropped; none, said aloud, where it cannot be made.
+struct Disk(String);
+
+impl Disk {
+    fn new(lab: &Lab) -> Option<Self> {
+        let disk = lab.path("disk");
+        std::fs::create_dir(&disk).unwrap();
+        let disk = disk.to_str().unwrap().to_owned();
+        let options = "size=256k,mode=777";
+        match run("mount", &["-t", "tmpfs", "-o", options, "tmpfs", &disk]) {
+            Ok(_) => Some(Self(disk)),
+            Err(error) => {
+                skip(&format!("no small disk: {error}"));
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = run("umount", &[&self.0]);
+    }
+}
+
 #[test]
 fn a_full_disk_ends_it_and_leaves_a_whole_file() {
     let Some(mut lab) = Lab::new() else { return };
     if lab.serve().is_none() {
         return;
     }
-    let disk = lab.path("disk");
-    std::fs::create_dir(&disk).unwrap();
-    let disk = disk.to_str().unwrap();
-    if let Err(error) = run(
-        "mount",
-        &["-t", "tmpfs", "-o", "size=256k,mode=777", "tmpfs", disk],
-    ) {
-        return skip(&format!("no small disk: {error}"));
+    let Some(disk) = Disk::new(&lab) else { return };
+    let file = Path::new(&disk.0).join("full.pcapng");
+    for findings in [false, true] {
+        let mut args = vec!["-w", file.to_str().unwrap(), "--events", "ws.open"];
+        args.extend(findings.then_some("--findings"));
+        let live = lab.live(&args);
+        lab.talk(30, 0.0, 50_000);
+        let ended = live.wait();
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("full.pcapng") && ended.stderr.contains("No space left"),
+            "{}",
+            ended.stderr
+        );
+        let packets = assert_whole(&file);
+        assert!(packets > 5, "{packets}");
     }
-    let file = Path::new(disk).join("full.pcapng");
-    let live = lab.live(&["-w", file.to_str().unwrap(), "--events", "ws.open"]);
+}
+
+#[test]
+fn a_disk_too_small_for_the_spool_ends_it_and_leaves_a_whole_file() {
+    let Some(mut lab) = Lab::new() else { return };
+    if lab.serve().is_none() {
+        return;
+    }
+    let Some(disk) = Disk::new(&lab) else { return };
+    let file = lab.path("whole.pcapng");
+    let spool = ["--spool-dir", &disk.0, "--spool", "1G"];
+    let file = ["-w", file.to_str().unwrap()];
+    let live = lab.live(&[&spool[..], &file, &["--events", "ws.open"]].concat());
     lab.talk(30, 0.0, 50_000);
     let ended = live.wait();
-    let packets = assert_whole(&file);
-    let unmounted = run("umount", &[disk]);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("full.pcapng") && ended.stderr.contains("No space left"),
-        "{}",
-        ended.stderr
-    );
-    assert!(packets > 5, "{packets}");
-    unmounted.unwrap();
+    for word in ["spool", "No space left", "--spool-dir"] {
+        assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+    }
+    // What was there before is looked at.
+    assert!(!ended.lines.is_empty());
+    assert!(assert_whole(Path::new(file[1])) > 5);
+}
+
+/// What is written where nobody else may.
+#[test]
+fn a_file_that_cannot_be_made_is_named() {
+    let Some(lab) = Lab::new() else { return };
+    let mut command = lab.command(&lab.client, WSCOPE);
+    let output = command
+        .args([
+            "live",
+            "-i",
+            "veth0",
+            "--print",
+            "-w",
+            "/proc/nowhere/x.pcapng",
+        ])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("/proc/nowhere/x.pcapng"), "{text}");
+    // Root may make the first one there, and who remains not the second.
+    let folder = lab.path("for root");
+    std::fs::create_dir(&folder).unwrap();
+    run("chmod", &["755", folder.to_str().unwrap()]).unwrap();
+    let file = folder.join("x.pcapng");
+    let mut command = lab.command(&lab.client, WSCOPE);
+    let output = command
+        .args([
+            "live",
+            "-i",
+            "veth0",
+            "--print",
+            "--rotate-size",
+            "1M",
+            "-w",
+        ])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("for root"), "{text}");
+    assert!(text.contains("could not begin the next file"), "{text}");
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_it_and_leaves_a_whole_file() {
+    use std::io::Write as _;
+    let Some(mut lab) = Lab::new() else { return };
+    if lab.serve().is_none() {
+        return;
+    }
+    let file = lab.path("closed.pcapng");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/closed.py");
+    let mut command = lab.command(&lab.client, "python3");
+    let mut child = command
+        .arg(script)
+        .args([WSCOPE, "live", "-i", "veth0", "-w", file.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = Log::of(child.stdout.take().unwrap());
+    log.wait_for("ready");
+    lab.talk(5, 0.0, 100);
+    let end = Instant::now() + lab::PATIENCE;
+    while std::fs::metadata(&file).map_or(0, |it| it.len()) < 2000 {
+        assert!(Instant::now() < end, "nothing is written");
+        thread::sleep(Duration::from_millis(10));
+    }
+    child.stdin.take().unwrap().write_all(b"close\n").unwrap();
+    log.wait_for("ended 0");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(assert_whole(&file) >= 16);
 }
 
 #[test]
@@ -600,4 +728,54 @@ fn what_comes_through_a_pipe_or_grows_is_read_as_it_comes() {
         String::from_utf8(output.stdout).unwrap().lines().count(),
         12
     );
+}
+
+#[test]
+fn who_writes_into_a_pipe_waits_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.pcap");
+    let file = file.to_str().unwrap();
+    // Several times the smallest spool, a megabyte.
+    run(
+        WSCOPE,
+        &[
+            "gen",
+            "-o",
+            file,
+            "--messages",
+            "6000",
+            "--size",
+            "1000",
+            "--seed",
+            "7",
+        ],
+    )
+    .unwrap();
+    assert!(std::fs::metadata(file).unwrap().len() > 5 << 20);
+    let want = ["--json", "--events", "ws.message,anomaly"];
+    let all = run(WSCOPE, &[&["print", file], &want[..]].concat()).unwrap();
+    assert!(all.lines().count() > 5000);
+    for args in [&["-"][..], &["--follow", file]] {
+        let mut input = std::fs::File::open(file).unwrap();
+        let mut command = Command::new(WSCOPE);
+        command.args(["live", "--print", "--spool", "1"]).args(args);
+        let mut child = command
+            .args(want)
+            .stdin(input.try_clone().unwrap())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Nobody reads the lines before more has come than there is room for.
+        let end = Instant::now() + lab::PATIENCE;
+        while args == ["-"] && input.stream_position().unwrap() < 3 << 19 {
+            assert!(Instant::now() < end);
+            thread::sleep(Duration::from_millis(5));
+        }
+        let log = Log::of(child.stdout.take().unwrap());
+        let lines = log.until(|lines| lines.len() >= all.lines().count());
+        assert!(lines.iter().map(|(_, line)| line.as_str()).eq(all.lines()));
+        run("kill", &["-INT", &child.id().to_string()]).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(log.rest().is_empty());
+    }
 }

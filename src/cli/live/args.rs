@@ -1,8 +1,10 @@
 //! What can be said about a live capture.
 
+use super::keep::Until;
 use crate::cli::args::{Captures, LimitArgs, decode_as, display};
 use crate::cli::secrets::{Secrets, key_logs};
 use clap::Args;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 use wscope::field::Filter;
@@ -21,8 +23,8 @@ pub struct DeviceArgs {
     #[arg(long, value_name = "BYTES", default_value = "262144", value_parser = bytes)]
     pub snaplen: u64,
 
-    /// The kernel's buffer for packets that wait; four times as much may wait behind it in memory, and
-    /// through tcpdump the kernel's is four times as large, since there each packet takes the room of the largest.
+    /// The kernel's buffer for packets that wait; through tcpdump it is four times as large, since there each
+    /// packet takes the room of the largest, and as much again may wait in memory.
     #[arg(long, value_name = "BYTES", default_value = "16M", value_parser = bytes)]
     pub buffer: u64,
 
@@ -38,6 +40,49 @@ pub struct DeviceArgs {
     /// from standard input instead.
     #[arg(value_name = "BPF")]
     pub filter: Vec<String>,
+}
+
+/// What becomes of the packets, and how many it may be.
+#[derive(Args, Debug, Clone)]
+pub struct KeepArgs {
+    /// Stop after so many packets.
+    #[arg(short, long, value_name = "PACKETS")]
+    pub count: Option<u64>,
+
+    /// Stop after so many captured bytes.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub max_bytes: Option<u64>,
+
+    /// Also write the packets into this file, as pcapng.
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+
+    /// Begin another file after so many bytes; number and time become part of its name.
+    #[arg(long, value_name = "BYTES", value_parser = bytes, requires = "write")]
+    pub rotate_size: Option<u64>,
+
+    /// Begin another file after this time.
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
+    pub rotate_time: Option<Duration>,
+
+    /// Keep only so many files, the newest.
+    #[arg(long, value_name = "COUNT", requires = "write")]
+    pub rotate_files: Option<usize>,
+
+    /// Room on disk for packets that wait to be looked at, and that can be looked at again [default: 1G,
+    /// or half of what is free there].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub spool: Option<u64>,
+}
+
+/// What the process that captures is told.
+#[derive(Args, Debug)]
+pub struct CaptureArgs {
+    #[command(flatten)]
+    pub device: DeviceArgs,
+
+    #[command(flatten)]
+    pub keep: KeepArgs,
 }
 
 #[derive(Args, Debug)]
@@ -69,43 +114,18 @@ pub struct LiveArgs {
     #[arg(long)]
     pub acks: bool,
 
-    /// Stop after so many packets.
-    #[arg(short, long, value_name = "PACKETS")]
-    pub count: Option<u64>,
-
     /// Stop after this time, such as 90s, 5m or 2h.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub duration: Option<Duration>,
 
-    /// Stop after so many captured bytes.
-    #[arg(long, value_name = "BYTES", value_parser = bytes)]
-    pub max_bytes: Option<u64>,
-
-    /// Also write the packets into this file, as pcapng.
-    #[arg(short, long, value_name = "FILE")]
-    pub write: Option<PathBuf>,
-
-    /// Begin another file after so many bytes; number and time become part of its name.
-    #[arg(long, value_name = "BYTES", value_parser = bytes, requires = "write")]
-    pub rotate_size: Option<u64>,
-
-    /// Begin another file after this time.
-    #[arg(long, value_name = "TIME", value_parser = time, requires = "write")]
-    pub rotate_time: Option<Duration>,
-
-    /// Keep only so many files, the newest.
-    #[arg(long, value_name = "COUNT", requires = "write")]
-    pub rotate_files: Option<usize>,
+    #[command(flatten)]
+    pub keep: KeepArgs,
 
     /// Put what `check` finds into the file, as comments on the packets that show it.
     #[arg(long, requires = "write")]
     pub findings: bool,
 
-    /// Room on disk for packets that can be looked at again, or wait while the screen is paused.
-    #[arg(long, value_name = "BYTES", default_value = "256M", value_parser = bytes)]
-    pub spool: u64,
-
-    /// Where that is [default: the system's directory for temporary files].
+    /// Where the spool lies [default: $TMPDIR, else /var/tmp, which outlives a restart and so is on a disk].
     #[arg(long, value_name = "DIR")]
     pub spool_dir: Option<PathBuf>,
 
@@ -128,6 +148,10 @@ pub struct LiveArgs {
 /// Files that the confined process must not be able to open.
 #[derive(Args, Debug)]
 pub struct TryArgs {
+    /// As the process that captures does it.
+    #[arg(long)]
+    pub captures: bool,
+
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -137,6 +161,51 @@ impl DeviceArgs {
     pub fn expression(&self) -> Option<String> {
         let joined = self.filter.join(" ");
         (!joined.trim().is_empty()).then_some(joined)
+    }
+}
+
+impl KeepArgs {
+    pub fn until(&self) -> Until {
+        Until {
+            packets: self.count,
+            bytes: self.max_bytes,
+        }
+    }
+
+    pub fn turn(&self) -> Turn {
+        Turn {
+            bytes: self.rotate_size,
+            nanos: self
+                .rotate_time
+                .map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)),
+            files: self.rotate_files,
+        }
+    }
+
+    /// The same, to tell another process.
+    pub fn words(&self) -> Vec<OsString> {
+        let number = |it: Option<u64>| it.map(|it| it.to_string().into());
+        let files = self.rotate_files.map(|it| it as u64);
+        let millis = self.rotate_time.map(|it| it.as_millis().max(1));
+        let words = [
+            ("--count", number(self.count)),
+            ("--max-bytes", number(self.max_bytes)),
+            ("--write", self.write.as_ref().map(|it| it.clone().into())),
+            ("--rotate-size", number(self.rotate_size)),
+            ("--rotate-time", millis.map(|it| format!("{it}ms").into())),
+            ("--rotate-files", number(files)),
+            ("--spool", number(self.spool)),
+        ];
+        let given = words.into_iter().filter_map(|(name, it)| Some((name, it?)));
+        given
+            .map(|(name, it): (_, OsString)| {
+                // In one piece: a file's name may begin like an argument.
+                let mut word = OsString::from(name);
+                word.push("=");
+                word.push(it);
+                word
+            })
+            .collect()
     }
 }
 
@@ -157,16 +226,6 @@ impl LiveArgs {
             );
         }
         Ok(named)
-    }
-
-    pub fn turn(&self) -> Turn {
-        Turn {
-            bytes: self.rotate_size,
-            nanos: self
-                .rotate_time
-                .map(|time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)),
-            files: self.rotate_files,
-        }
     }
 
     pub fn config(&self) -> Config {

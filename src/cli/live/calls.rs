@@ -1,10 +1,11 @@
-//! The system calls that a confined parser may still make.
+//! The system calls that the confined processes may still make.
 //!
 //! A list of what is allowed, since nobody can list all that is dangerous. Everything else fails as
 //! if the kernel did not have it, rather than kill: a C library that tries something newer falls
 //! back to what is here. `clone3` is left out for that reason: its flags lie in memory where a
 //! filter cannot see them, so threads are made by `clone`, without new namespaces.
 
+use super::confine::Who;
 use anyhow::Error;
 use libc::{
     SYS_brk, SYS_clock_getres, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clone, SYS_close,
@@ -127,14 +128,17 @@ const OLDER: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[i64] = &[];
 
+/// What libpcap asks of a socket that is open: how many packets it has dropped, and why it failed.
+const CAPTURING: &[i64] = &[libc::SYS_getsockopt];
+
 /// Flags with which `clone` would make namespaces.
 const NAMESPACES: u64 = 0x7e02_0080;
 
 /// Lets only these calls through, from now on and in every thread to come. `None` where this kernel
 /// or processor cannot do it.
-pub fn filter() -> Result<(), Option<Error>> {
+pub fn filter(who: Who) -> Result<(), Option<Error>> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|_| None)?;
-    let program = program(arch).map_err(Some)?;
+    let program = program(arch, who).map_err(Some)?;
     match seccompiler::apply_filter(&program) {
         Ok(()) => Ok(()),
         // No such call, or no filters in it.
@@ -147,7 +151,7 @@ pub fn filter() -> Result<(), Option<Error>> {
     }
 }
 
-fn program(arch: TargetArch) -> anyhow::Result<BpfProgram> {
+fn program(arch: TargetArch, who: Who) -> anyhow::Result<BpfProgram> {
     let plain = SeccompCondition::new(
         0,
         SeccompCmpArgLen::Qword,
@@ -161,6 +165,7 @@ fn program(arch: TargetArch) -> anyhow::Result<BpfProgram> {
     let rules = ALLOWED
         .iter()
         .chain(OLDER)
+        .chain(CAPTURING.iter().filter(|_| who == Who::Captures))
         .map(|&call| (call, Vec::new()))
         .chain([
             (SYS_clone, vec![SeccompRule::new(vec![plain])?]),

@@ -1,15 +1,25 @@
 //! The process that captures: it opens the device, and looks into nothing.
 //!
-//! With libpcap built in it captures itself; without, it starts dumpcap or tcpdump and waits. It ends
-//! when its standard input does: so it never outlives the one that started it, whatever happens to
-//! that one, and needs no signal from a process that has given up the right to send it.
+//! With libpcap built in it captures itself, and writes into the spool what it captures: its standard
+//! output is the spool's file, and its standard input the link to who reads that. Without, it starts
+//! dumpcap or tcpdump and waits; those write into the pipe that is its standard output.
+//!
+//! It ends when its standard input does: so it never outlives the one that started it, whatever happens
+//! to that one, and needs no signal from a process that has given up the right to send it.
 
-use super::args::DeviceArgs;
+use super::args::{CaptureArgs, DeviceArgs, KeepArgs};
+use super::input::Feed;
 use crate::cli::{Done, interfaces};
 use anyhow::{Context as _, Result, anyhow};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use wscope::source::Room;
+#[cfg(feature = "live")]
+use wscope::source::Spool;
 
 /// What captures.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,17 +69,26 @@ impl Sniffer {
 pub const NOTHING: &str = "nothing here can capture: install dumpcap (Debian: apt install wireshark-common) or tcpdump, \
      or build wscope with `--features live` (Debian: apt install libpcap-dev)";
 
-/// Starts the process that captures. Its standard output is the capture.
-pub fn start(args: &DeviceArgs, interface: &str) -> Result<Child> {
+/// How long a process that captures may take to begin before one goes on without.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Starts the process that captures. Says how its packets come; none where it ended at once.
+pub fn start(
+    args: &DeviceArgs,
+    keep: &KeepArgs,
+    interface: &str,
+    room: Room,
+) -> Result<(Child, Option<Feed>)> {
     use std::os::unix::process::CommandExt as _;
-    sniffer().ok_or_else(|| anyhow!(NOTHING))?;
+    let sniffer = sniffer().ok_or_else(|| anyhow!(NOTHING))?;
     let program = std::env::current_exe().context("cannot find this program again")?;
     let mut command = Command::new(program);
     command
         .arg("capture-only")
         .args(["--interface", interface])
         .args(["--snaplen", &args.snaplen.to_string()])
-        .args(["--buffer", &args.buffer.to_string()]);
+        .args(["--buffer", &args.buffer.to_string()])
+        .args(keep.words());
     if args.promisc {
         command.arg("--promisc");
     }
@@ -79,49 +98,92 @@ pub fn start(args: &DeviceArgs, interface: &str) -> Result<Child> {
     if let Some(expression) = args.expression() {
         command.arg("--").arg(expression);
     }
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // Ctrl-C is for the one that shows; this one ends after it.
-        .process_group(0)
-        .spawn()
-        .context("cannot start the process that captures")
+    // Ctrl-C is for the one that shows; this one ends after it.
+    command.stderr(Stdio::piped()).process_group(0);
+    let cannot = "cannot start the process that captures";
+    if sniffer == Sniffer::Own {
+        let (ours, theirs) = UnixStream::pair().context(cannot)?;
+        command
+            .stdin(OwnedFd::from(theirs))
+            .stdout(room.file().context(cannot)?);
+        let child = command.spawn().context(cannot)?;
+        // Its end of the link is its alone.
+        drop(command);
+        let mut far = room.far(ours)?;
+        let began = far.begins(PATIENCE)?;
+        return Ok((child, began.then_some(Feed::Far(far))));
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().context(cannot)?;
+    let out = child.stdout.take().context(cannot)?;
+    // More room, so that a moment in which nobody reads costs nothing.
+    #[cfg(target_os = "linux")]
+    let _ = nix::fcntl::fcntl(&out, nix::fcntl::FcntlArg::F_SETPIPE_SZ(1 << 20));
+    let mut fds = [PollFd::new(out.as_fd(), PollFlags::POLLIN)];
+    let patience = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+    let late = poll(&mut fds, patience)? == 0;
+    let began = fds[0]
+        .revents()
+        .is_some_and(|it| it.contains(PollFlags::POLLIN));
+    let feed = (late || began).then(|| Feed::Near(Box::new(out), room));
+    Ok((child, feed))
 }
 
 /// `wscope capture-only`
-pub fn run(args: &DeviceArgs) -> Done {
-    let interface = args.interface.clone().or_else(interfaces::usual);
+pub fn run(args: &CaptureArgs) -> Done {
+    let interface = args.device.interface.clone().or_else(interfaces::usual);
     let interface = interface.ok_or_else(|| anyhow!("no interface is in use"))?;
     // What it starts inherits that.
     super::rank::first();
     match sniffer().ok_or_else(|| anyhow!(NOTHING))? {
         Sniffer::Own => own(args, interface),
-        other => others(&other, args, &interface),
+        other => others(&other, &args.device, &interface),
     }
 }
 
 #[cfg(feature = "live")]
-fn own(args: &DeviceArgs, interface: String) -> Done {
-    use std::os::fd::AsFd as _;
+fn own(args: &CaptureArgs, interface: String) -> Done {
+    use super::keep::{Keep, Taking, begin_file, folder, may_turn};
+    use std::fs::File;
+    let CaptureArgs { device, keep } = args;
     let most = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
-    let device = wscope::source::Device {
-        name: interface,
-        filter: args.expression(),
-        snaplen: most(args.snaplen),
-        buffer: most(args.buffer),
-        promiscuous: args.promisc,
-        immediate: args.immediate,
+    let sniffer = wscope::source::Device {
+        name: interface.clone(),
+        filter: device.expression(),
+        snaplen: most(device.snaplen),
+        buffer: most(device.buffer),
+        promiscuous: device.promisc,
+        immediate: device.immediate,
+    }
+    .open()?;
+    let user = super::confine::user();
+    let about = Some((interface.as_str(), most(device.snaplen)));
+    let file = match &keep.write {
+        Some(path) => Some(begin_file(keep, path, user, about)?),
+        None => None,
     };
-    let sniffer = device.open()?;
-    // The device is open: from here on there is nothing that root is needed for.
-    super::confine::give_up_rights(super::confine::user())?;
-    sniffer.run(std::io::stdout(), std::io::stdin().as_fd())?;
+    let spool = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+    let link = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    // All is open: from here on there is nothing that root is needed for.
+    super::confine::give_up_rights(user)?;
+    let folder = folder(keep);
+    if let Some(folder) = &folder {
+        may_turn(folder)?;
+    }
+    let needs = super::confine::Needs {
+        write: folder.into_iter().collect(),
+        ..super::confine::Needs::default()
+    };
+    // What is lacking is told by the one that shows.
+    super::confine::confine(&needs, super::confine::Who::Captures)?;
+    let spool = Spool::far(spool, keep.spool.unwrap_or(0), link)?;
+    let mut taking = Taking(Keep::new(Some(spool), file, keep.until()));
+    sniffer.run(&mut taking)?;
     Ok(Vec::new())
 }
 
 #[cfg(not(feature = "live"))]
-fn own(_: &DeviceArgs, _: String) -> Done {
+fn own(_: &CaptureArgs, _: String) -> Done {
     Err(anyhow!(NOTHING))
 }
 
@@ -152,9 +214,7 @@ fn counts_when_asked(child: &Child) -> bool {
 
 /// Lets another program capture, until it ends or standard input does.
 fn others(sniffer: &Sniffer, args: &DeviceArgs, interface: &str) -> Done {
-    use nix::poll::{PollFd, PollFlags, poll};
     use nix::sys::signal::{Signal, kill};
-    use std::os::fd::AsFd as _;
     let (program, kilobytes) = match sniffer {
         Sniffer::Dumpcap(program) => (program, false),
         Sniffer::Tcpdump(program) => (program, true),

@@ -50,6 +50,15 @@ pub fn give_up_rights(user: Option<(Uid, Gid)>) -> Result<()> {
     Ok(())
 }
 
+/// Which of the two processes is confined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// The one that shows.
+    Parses,
+    /// The one with the open device.
+    Captures,
+}
+
 /// What a confined process may still reach by name.
 #[derive(Default)]
 pub struct Needs {
@@ -61,12 +70,12 @@ pub struct Needs {
 
 /// Takes away everything but this. Says what could not be done.
 #[cfg(target_os = "linux")]
-pub fn confine(needs: &Needs) -> Result<Vec<&'static str>> {
+pub fn confine(needs: &Needs, who: Who) -> Result<Vec<&'static str>> {
     let mut lacks = Vec::new();
-    if !landlock(needs).context("Landlock")? {
+    if !landlock(needs, who).context("Landlock")? {
         lacks.push("this kernel has no Landlock");
     }
-    match super::calls::filter() {
+    match super::calls::filter(who) {
         Ok(()) => {}
         Err(Some(error)) => return Err(error),
         Err(None) => lacks.push("system calls cannot be filtered here"),
@@ -76,12 +85,12 @@ pub fn confine(needs: &Needs) -> Result<Vec<&'static str>> {
 
 /// Elsewhere there is the change of user alone.
 #[cfg(not(target_os = "linux"))]
-pub fn confine(_: &Needs) -> Result<Vec<&'static str>> {
+pub fn confine(_: &Needs, _: Who) -> Result<Vec<&'static str>> {
     Ok(vec!["this system has neither Landlock nor seccomp"])
 }
 
 #[cfg(target_os = "linux")]
-fn landlock(needs: &Needs) -> Result<bool> {
+fn landlock(needs: &Needs, who: Who) -> Result<bool> {
     use landlock::{
         ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
         RulesetStatus, Scope, path_beneath_rules,
@@ -90,12 +99,18 @@ fn landlock(needs: &Needs) -> Result<bool> {
     let abi = ABI::V6;
     let write = AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile | AccessFs::Truncate;
     let terminal = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+    let (system, terminals) = match who {
+        Who::Parses => (&[][..], &["/dev/tty"][..]),
+        // Where the system counts what a device drops.
+        Who::Captures => (&["/sys/devices"][..], &[][..]),
+    };
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?
-        .add_rules(path_beneath_rules(["/dev/tty"], terminal))?
+        .add_rules(path_beneath_rules(terminals, terminal))?
+        .add_rules(path_beneath_rules(system, AccessFs::ReadFile))?
         .add_rules(path_beneath_rules(&needs.read, AccessFs::ReadFile))?
         .add_rules(path_beneath_rules(&needs.write, write))?
         .restrict_self()?;

@@ -1,19 +1,18 @@
 //! Where live packets come from: a process that captures, standard input, or a file that grows.
 
-use super::args::LiveArgs;
-use super::child;
+use super::args::{KeepArgs, LiveArgs};
+use super::child::{self, Sniffer};
 use crate::cli::interfaces;
 use anyhow::{Context as _, Result, anyhow};
-use nix::poll::{PollFd, PollFlags, poll};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
-use std::os::fd::AsFd as _;
-use std::process::{Child, ChildStdin};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use wscope::Error;
+use wscope::source::{Far, Room};
 
 /// What is read, and how it is ended.
 pub struct Input {
@@ -21,17 +20,27 @@ pub struct Input {
     pub name: String,
     /// The device, where there is one.
     pub device: Option<String>,
-    pub reader: Option<Box<dyn Read + Send>>,
     pub stop: Stop,
     child: Option<Child>,
     pub said: Arc<Said>,
     ended: Option<JoinHandle<Option<String>>>,
 }
 
+type Ask = Box<dyn FnOnce() + Send>;
+
+/// How the packets come.
+pub enum Feed {
+    /// As bytes of a capture; they are to be put into the spool.
+    Near(Box<dyn Read + Send>, Room),
+    /// What captures puts them there itself.
+    Far(Far),
+}
+
 /// Ends the input; can be used from anywhere, more than once.
 #[derive(Clone, Default)]
 pub struct Stop {
-    stdin: Arc<Mutex<Option<ChildStdin>>>,
+    /// Asks what captures for its end.
+    ask: Arc<Mutex<Option<Ask>>>,
     asked: Arc<AtomicBool>,
     /// The input cannot be asked: whoever reads it is left behind.
     pub at_once: bool,
@@ -40,8 +49,14 @@ pub struct Stop {
 impl Stop {
     pub fn stop(&self) {
         self.asked.store(true, Ordering::Relaxed);
-        let stdin = self.stdin.lock();
-        drop(stdin.unwrap_or_else(PoisonError::into_inner).take());
+        let ask = self
+            .ask
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(ask) = ask {
+            ask();
+        }
     }
 }
 
@@ -59,38 +74,32 @@ pub struct Said {
 /// Lines of it that are kept.
 const LINES: usize = 20;
 
-/// How long a process that captures may take to begin before one goes on without.
-const PATIENCE: u16 = 5000;
-
 impl Input {
     /// Opens it, as far as that needs rights. Nothing is read.
-    pub fn open(args: &LiveArgs) -> Result<Self> {
+    pub fn open(args: &LiveArgs, room: Room, bytes: u64) -> Result<(Self, Feed)> {
         if let Some(path) = &args.follow {
             let name = path.display().to_string();
             let file = File::open(path).with_context(|| format!("{name}: cannot open"))?;
             let stop = Stop::default();
             let asked = Arc::clone(&stop.asked);
-            return Ok(Self::plain(name, Box::new(Growing { file, asked }), stop));
+            let feed = Feed::Near(Box::new(Growing { file, asked }), room);
+            return Ok((Self::plain(name, stop), feed));
         }
         if args.reads_stdin() {
             let stop = Stop {
                 at_once: true,
                 ..Stop::default()
             };
-            return Ok(Self::plain(
-                "standard input".into(),
-                Box::new(io::stdin()),
-                stop,
-            ));
+            let feed = Feed::Near(Box::new(io::stdin()), room);
+            return Ok((Self::plain("standard input".into(), stop), feed));
         }
-        Self::device(args)
+        Self::device(args, room, bytes)
     }
 
-    fn plain(name: String, reader: Box<dyn Read + Send>, stop: Stop) -> Self {
+    fn plain(name: String, stop: Stop) -> Self {
         Self {
             name,
             device: None,
-            reader: Some(reader),
             stop,
             child: None,
             said: Arc::default(),
@@ -98,40 +107,41 @@ impl Input {
         }
     }
 
-    fn device(args: &LiveArgs) -> Result<Self> {
+    fn device(args: &LiveArgs, room: Room, bytes: u64) -> Result<(Self, Feed)> {
         let name = args.device.interface.clone().or_else(interfaces::usual);
         let name = name.ok_or_else(|| {
             anyhow!("no interface is in use: `wscope interfaces` lists them, -i names one")
         })?;
-        let mut child = child::start(&args.device, &name)?;
-        let out = child
-            .stdout
-            .take()
-            .context("no pipe to the process that captures")?;
-        // More room, so that a moment in which nobody reads costs nothing.
-        #[cfg(target_os = "linux")]
-        let _ = nix::fcntl::fcntl(&out, nix::fcntl::FcntlArg::F_SETPIPE_SZ(1 << 20));
-        let began = {
-            let mut fds = [PollFd::new(out.as_fd(), PollFlags::POLLIN)];
-            let came = poll(&mut fds, PATIENCE)?;
-            came == 0
-                || fds[0]
-                    .revents()
-                    .is_some_and(|it| it.contains(PollFlags::POLLIN))
+        let mut keep = KeepArgs {
+            spool: Some(bytes),
+            ..args.keep.clone()
         };
-        if !began {
+        if args.findings {
+            // Who parses knows them, and writes the file.
+            (keep.write, keep.rotate_size) = (None, None);
+            (keep.rotate_time, keep.rotate_files) = (None, None);
+        }
+        let (mut child, feed) = child::start(&args.device, &keep, &name, room)?;
+        let Some(feed) = feed else {
             let said = Said::default();
             said.hear(&mut child);
             let _ = child.wait();
             let expression = args.device.expression();
             return Err(refused(&name, expression, said.last_words()).into());
-        }
+        };
         let stop = Stop::default();
-        *stop.stdin.lock().unwrap_or_else(PoisonError::into_inner) = child.stdin.take();
-        let mut input = Self::plain(name.clone(), Box::new(out), stop);
+        let ask: Ask = match &feed {
+            Feed::Far(far) => Box::new(far.end()?),
+            Feed::Near(..) => {
+                let stdin = child.stdin.take();
+                Box::new(|| drop(stdin))
+            }
+        };
+        *stop.ask.lock().unwrap_or_else(PoisonError::into_inner) = Some(ask);
+        let mut input = Self::plain(name.clone(), stop);
         input.device = Some(name);
         input.child = Some(child);
-        Ok(input)
+        Ok((input, feed))
     }
 
     /// Listens to the process that captures: a thread, so only once rights were given up.
@@ -151,8 +161,6 @@ impl Input {
     /// After its end: what went wrong.
     pub fn end(self) -> Option<Error> {
         self.stop.stop();
-        // Whoever reads no more lets it end, too.
-        drop(self.reader);
         let failed = self.ended.and_then(|ended| ended.join().ok().flatten());
         failed.map(Error::Live)
     }
@@ -169,6 +177,8 @@ fn refused(name: &str, expression: Option<String>, words: String) -> Error {
     }
     let denied = ["permission", "not permitted", "denied"];
     match child::sniffer() {
+        // It knows itself what it lacks.
+        Some(Sniffer::Own) => Error::Live(words),
         Some(sniffer)
             if !words.contains("setcap") && denied.iter().any(|it| words.contains(it)) =>
         {

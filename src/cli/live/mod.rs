@@ -1,9 +1,16 @@
 //! `wscope live`: traffic as it happens.
 //!
 //! ```text
-//! a process with rights        │ this process, which has given up its own
-//! device ─► pcapng ─► pipe ────┼─► drain ─► pump ─► spool ─► engine ─► screen or lines
-//!                              │              └──► -w FILE
+//! a process with rights         │ this process, which has given up its own
+//! device ─┬──────► spool ───────┼──► engine ─► screen or lines
+//!         └► -w FILE            │
+//! ```
+//! Packets go to the disk as they are captured; the two processes tell each other how far they have come.
+//! Where another program captures, or somebody else does, its bytes come through a pipe:
+//!
+//! ```text
+//! pipe ─► drain ─► pump ─┬► spool ─► engine ─► screen or lines
+//!                        └► -w FILE
 //! ```
 
 mod args;
@@ -13,12 +20,15 @@ mod child;
 mod confine;
 mod drain;
 mod input;
+mod keep;
+mod lines;
 mod notes;
 mod pump;
 mod rank;
 
-pub use args::{DeviceArgs, LiveArgs, TryArgs};
+pub use args::{CaptureArgs, KeepArgs, LiveArgs, TryArgs};
 pub use child::run as capture_only;
+pub use lines::Lines;
 pub use notes::Notes;
 
 use super::args::Common;
@@ -26,22 +36,21 @@ use super::{Done, print};
 use crate::tui::Opening;
 use anyhow::{Context as _, Result};
 use drain::drain;
-use input::{Input, Stop};
-use nix::unistd::{Gid, Uid};
-use pump::{Out, Shared, Until, lock, pump};
+use input::{Feed, Input, Stop};
+use keep::{Keep, begin_file, folder, may_turn};
+use pump::{Pump, Shared, lock};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::io::{self, IsTerminal as _, Read, Write as _};
-use std::path::Path;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use wscope::Error;
-use wscope::model::Timestamp;
-use wscope::source::{Capture, History, Rotation, Spool, SpoolReader};
+use wscope::source::{Capture, History, Room, Rotation, SpoolReader};
 
-/// How much more than in the kernel's buffer may wait in memory for the pump.
+/// How much more than in the kernel's buffer may wait in memory for the pump, where another program captures.
 const QUEUE: u64 = 4;
 
 /// How long the end may take once it was asked for.
@@ -53,13 +62,13 @@ pub struct Live {
     pub history: History,
     pub stop: Stop,
     input: Input,
-    out: Shared,
+    keep: Shared,
     duration: Option<Duration>,
     findings: bool,
     /// What takes packets goes before what looks at them.
     ranked: bool,
-    /// What it is to read, once it is to begin.
-    pump: (Sender<Box<dyn Read + Send>>, JoinHandle<()>),
+    /// What takes packets or hears of them, once it is told to begin.
+    taking: Taking,
 }
 
 pub fn run(args: &LiveArgs, common: Common, opening: Opening) -> Done {
@@ -69,16 +78,35 @@ pub fn run(args: &LiveArgs, common: Common, opening: Opening) -> Done {
     }
     // Whoever asks for the end before all is open is heard once it is.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("cannot watch for signals")?;
-    let (mut live, reader) = Live::open(args)?;
+    let (mut live, mut reader) = Live::open(args)?;
     live.begin();
     watch_signals(signals, live.stop.clone(), live.history.clone());
+    let mut out = Lines::new(io::stdout());
+    let (waiting, history, mut idle) = (out.clone(), live.history.clone(), live.idle());
+    reader.on_idle(move || {
+        idle();
+        if !waiting.idle() {
+            history.abandon();
+        }
+    });
     let mut capture = Capture::from_spool(live.name.clone(), reader);
-    let mut out = io::stdout().lock();
-    let run = print::live(&mut capture, args, common, live.notes(), &mut out);
+    let run = print::live(&mut capture, args, common, live.notes(), &out);
     let mut errors = live.end();
-    errors.splice(0..0, run?);
+    match run {
+        Ok(found) => drop(errors.splice(0..0, found)),
+        // It stands among the others, with its cause.
+        Err(error) if is_told(&error) && !errors.is_empty() => {}
+        Err(error) => return Err(error),
+    }
+    // Also what could not be written before.
     out.flush()?;
     Ok(errors)
+}
+
+/// The file could not be written, which is said by whoever wrote it.
+fn is_told(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|it| it.kind() == io::ErrorKind::WriteZero)
 }
 
 impl Live {
@@ -86,17 +114,25 @@ impl Live {
     /// thread was started: what is given up is given up for all of them.
     pub fn open(args: &LiveArgs) -> Result<(Self, SpoolReader)> {
         let user = confine::user();
-        let input = Input::open(args)?;
-        let folder = args.spool_dir.clone().unwrap_or_else(std::env::temp_dir);
-        let (spool, reader, history) = Spool::new(&folder, args.spool)
-            .with_context(|| format!("the spool in {} cannot be made", folder.display()))?;
+        let place = args.spool_dir.clone().unwrap_or_else(place);
+        let cannot = || format!("the spool in {} cannot be made", place.display());
+        let bytes = args.keep.spool.unwrap_or_else(|| room_in(&place));
+        let (room, reader, history) = Room::new(&place, bytes).with_context(cannot)?;
+        let (input, feed) = Input::open(args, room, bytes)?;
         let mut needs = confine::Needs {
             read: args.key_logs()?,
             ..confine::Needs::default()
         };
-        let file = match &args.write {
-            Some(path) => Some(open_file(args, path, user, &input, &mut needs)?),
-            None => None,
+        // The file is written by who takes the packets, or by who finds something in them.
+        let far = matches!(feed, Feed::Far(_));
+        let file = match &args.keep.write {
+            Some(path) if args.findings || !far => {
+                let snaplen = u32::try_from(args.device.snaplen).unwrap_or(u32::MAX);
+                let device = input.device.as_deref().map(|name| (name, snaplen));
+                needs.write.extend(folder(&args.keep));
+                Some(begin_file(&args.keep, path, user, device)?)
+            }
+            _ => None,
         };
         let ranked = rank::first();
         confine::give_up_rights(user)?;
@@ -110,33 +146,18 @@ impl Live {
             })?;
         }
         for folder in &needs.write {
-            nix::unistd::access(folder, nix::unistd::AccessFlags::W_OK).with_context(|| {
-                format!(
-                    "{}: wscope gives up root, and as user {} could not begin the next file there",
-                    folder.display(),
-                    nix::unistd::geteuid()
-                )
-            })?;
+            may_turn(folder)?;
         }
-        for lack in confine::confine(&needs).context("cannot confine the process that parses")? {
+        for lack in confine::confine(&needs, confine::Who::Parses)
+            .context("cannot confine the process that parses")?
+        {
             super::say(&format!(
                 "{lack}: the parser is less confined than it could be"
             ));
         }
         args.secrets.load(&needs.read, &["-".into()])?;
-        let out = Out {
-            spool: Some(spool),
-            file,
-            errors: Vec::new(),
-        };
-        let out = Arc::new(Mutex::new(out));
-        let until = Until {
-            packets: args.count,
-            bytes: args.max_bytes,
-        };
-        let waiting = args.device.buffer.saturating_mul(QUEUE);
         // It has the rank of this thread, which then takes its turn again; and waits to begin.
-        let pump = start_pump(&input, &out, until, (waiting, !args.findings));
+        let (keep, taking) = start_taking(args, &input, feed, file, &history)?;
         if ranked {
             rank::in_turn();
         }
@@ -145,27 +166,40 @@ impl Live {
             history,
             stop: input.stop.clone(),
             input,
-            out,
+            keep,
             duration: args.duration,
             findings: args.findings,
             ranked,
-            pump,
+            taking,
         };
         Ok((live, reader))
     }
 
     /// What writes findings into the file, if that was asked for.
     pub fn notes(&self) -> notes::Notes {
-        notes::Notes::new(self.findings.then(|| Arc::clone(&self.out)))
+        notes::Notes::new(self.findings.then(|| Arc::clone(&self.keep)))
+    }
+
+    /// What is to be done whenever everything was read: where the reader writes the file, so far is written, too.
+    pub fn idle(&self) -> impl FnMut() + Send + use<> {
+        let keep = self.findings.then(|| Arc::clone(&self.keep));
+        let history = self.history.clone();
+        move || {
+            if let Some(keep) = &keep {
+                let mut keep = lock(keep);
+                keep.commit();
+                if !keep.errors.is_empty() {
+                    history.abandon();
+                }
+            }
+        }
     }
 
     /// Starts to read. Where nothing else is possible, the thread that calls this goes last from here on.
     pub fn begin(&mut self) {
         self.input.listen();
-        if let Some(reader) = self.input.reader.take() {
-            // It waits for nothing else.
-            let _ = self.pump.0.send(reader);
-        }
+        // It waits for nothing else.
+        let _ = self.taking.0.send(());
         if !self.ranked {
             rank::later();
         }
@@ -187,66 +221,92 @@ impl Live {
         } else {
             Duration::from_millis(100)
         };
-        let (begin, pump) = self.pump;
+        let (begin, taking) = self.taking;
         drop(begin);
-        while !pump.is_finished() && since.elapsed() < patience {
+        while !taking.is_finished() && since.elapsed() < patience {
             thread::sleep(Duration::from_millis(5));
         }
         let failed = self.input.end();
-        let mut out = lock(&self.out);
-        out.end();
-        let mut errors = std::mem::take(&mut out.errors);
+        let mut keep = lock(&self.keep);
+        keep.end();
+        let mut errors = std::mem::take(&mut keep.errors);
         errors.extend(failed);
         errors
     }
 }
 
-/// The thread that pumps, once it is told what.
-fn start_pump(
+/// A thread that takes packets, and what tells it to begin.
+type Taking = (Sender<()>, JoinHandle<()>);
+
+/// Who takes what is captured, and the thread in which that happens once it is told to begin.
+fn start_taking(
+    args: &LiveArgs,
     input: &Input,
-    out: &Shared,
-    until: Until,
-    (waiting, files): (u64, bool),
-) -> (Sender<Box<dyn Read + Send>>, JoinHandle<()>) {
+    feed: Feed,
+    file: Option<Rotation>,
+    history: &History,
+) -> Result<(Shared, Taking)> {
     let (begin, told) = mpsc::channel();
-    let (name, said) = (input.name.clone(), Arc::clone(&input.said));
-    let (out, stop) = (Arc::clone(out), input.stop.clone());
-    let pump = thread::spawn(move || {
-        if let Ok(reader) = told.recv() {
-            pump(&name, drain(reader, waiting), &out, until, (files, &said));
+    let stop = input.stop.clone();
+    let (reader, room) = match feed {
+        Feed::Far(far) => {
+            let keep = Keep::new(None, file, args.keep.until());
+            let keep = Arc::new(Mutex::new(keep));
+            let errors = Arc::clone(&keep);
+            let hearing = thread::spawn(move || {
+                if told.recv().is_err() {
+                    return;
+                }
+                if let Err(cause) = far.follow() {
+                    lock(&errors).errors.push(Error::Live(cause.to_string()));
+                }
+                stop.stop();
+            });
+            return Ok((keep, (begin, hearing)));
+        }
+        Feed::Near(reader, room) => (reader, room),
+    };
+    let keep = Keep::new(Some(room.near()?), file, args.keep.until());
+    let pump = Pump {
+        name: input.name.clone(),
+        keep: Arc::new(Mutex::new(keep)),
+        files: !args.findings,
+        said: Arc::clone(&input.said),
+        // A device waits for nobody; whoever writes into a pipe or a file has all the time.
+        patient: input.device.is_none().then(|| history.clone()),
+    };
+    let waiting = match input.device {
+        Some(_) => args.device.buffer.saturating_mul(QUEUE),
+        None => 0,
+    };
+    let keep = Arc::clone(&pump.keep);
+    let pumping = thread::spawn(move || {
+        if told.recv().is_ok() {
+            pump.run(drain(reader, waiting));
             stop.stop();
         }
     });
-    (begin, pump)
+    Ok((keep, (begin, pumping)))
 }
 
-fn open_file(
-    args: &LiveArgs,
-    path: &Path,
-    user: Option<(Uid, Gid)>,
-    input: &Input,
-    needs: &mut confine::Needs,
-) -> Result<Rotation> {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let now = Timestamp(i64::try_from(now.as_nanos()).unwrap_or(0));
-    let mut file = Rotation::create(path, args.turn(), now)?;
-    if let Some(device) = &input.device {
-        let snaplen = u32::try_from(args.device.snaplen).unwrap_or(u32::MAX);
-        file.describe(device, snaplen);
+/// Where large files lie that are gone with their process: on a disk, where the system has a place there.
+fn place() -> PathBuf {
+    let on_disk = Path::new("/var/tmp");
+    let writable = nix::unistd::access(on_disk, nix::unistd::AccessFlags::W_OK).is_ok();
+    match std::env::var_os("TMPDIR") {
+        None if writable => on_disk.to_owned(),
+        _ => std::env::temp_dir(),
     }
-    if let Some((uid, gid)) = user {
-        // So that whoever called sudo can read what was written for them. Not every file system can.
-        let _ = nix::unistd::fchown(file.file(), Some(uid), Some(gid));
-    }
-    if args.turn().turns() {
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-        needs
-            .write
-            .push(folder.unwrap_or(Path::new(".")).to_owned());
-    }
-    Ok(file)
+}
+
+/// Bytes of a spool where none are named: this, or half of what is free.
+const ROOM: u64 = 1 << 30;
+
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // These numbers differ between systems.
+fn room_in(folder: &Path) -> u64 {
+    let free = nix::sys::statvfs::statvfs(folder)
+        .map(|it| u64::from(it.blocks_available()).saturating_mul(u64::from(it.fragment_size())));
+    free.map_or(ROOM, |free| ROOM.min(free / 2))
 }
 
 /// Asks for the end, and sees to it that it comes.
@@ -290,7 +350,11 @@ fn watch_signals(mut signals: Signals, stop: Stop, history: History) {
 /// `wscope try-confined`
 pub fn try_confined(args: &TryArgs) -> Done {
     confine::give_up_rights(confine::user())?;
-    for lack in confine::confine(&confine::Needs::default())? {
+    let who = match args.captures {
+        true => confine::Who::Captures,
+        false => confine::Who::Parses,
+    };
+    for lack in confine::confine(&confine::Needs::default(), who)? {
         super::say(lack);
     }
     for line in confine::try_out(&args.files) {

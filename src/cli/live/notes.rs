@@ -7,18 +7,29 @@ use std::rc::Rc;
 use wscope::model::{
     ConnId, Event, EventKind, Flow, Loan, MessageRef, Packet, Piece, Place, Sink, Verdict, Want,
 };
+use wscope::source::Drops;
 
 /// Writes packets and what was found in them; nothing, where the pump writes the file itself.
 pub struct Notes {
     file: Option<Shared>,
+    /// What was dropped of the packets that come here, and how much of that was written.
+    drops: (Drops, u64),
     found: Rc<RefCell<Vec<String>>>,
 }
 
 impl Notes {
     /// `file` is where to, if findings are wished for.
     pub fn new(file: Option<Shared>) -> Self {
-        let found = Rc::default();
-        Self { file, found }
+        Self {
+            file,
+            drops: Default::default(),
+            found: Rc::default(),
+        }
+    }
+
+    /// Writes also how many packets these say were dropped.
+    pub fn count(&mut self, drops: Drops) {
+        self.drops.0 = drops;
     }
 
     /// Hears what is found on its way to this sink.
@@ -29,21 +40,25 @@ impl Notes {
 
     /// Writes the packet that caused what was found since the one before.
     pub fn packet(&mut self, packet: &Packet<'_>) -> io::Result<()> {
-        let Some(out) = &self.file else { return Ok(()) };
+        let Some(keep) = &self.file else {
+            return Ok(());
+        };
         let comment = self
             .found
             .borrow_mut()
             .drain(..)
             .reduce(|all, one| all + "\n" + &one);
-        let mut out = lock(out);
-        let done = out
-            .file
-            .as_mut()
-            .map_or(Ok(()), |file| file.packet(packet, comment.as_deref()));
+        let mut keep = lock(keep);
+        let (drops, told) = &mut self.drops;
+        let new = drops.get() - std::mem::replace(told, drops.get());
+        let done = keep.file.as_mut().map_or(Ok(()), |file| {
+            file.dropped(new);
+            file.packet(packet, comment.as_deref())
+        });
         match done {
             Ok(()) => Ok(()),
             Err(error) => {
-                out.errors.push(error);
+                keep.errors.push(error);
                 // The run ends here; the error is told once, by whoever ends it.
                 Err(io::ErrorKind::WriteZero.into())
             }
