@@ -47,6 +47,9 @@ pub struct Course<I> {
     pub messages: I,
 }
 
+/// Who is told of a message: its connection, the message, and its payload where it was found.
+pub type Found<'a, T> = dyn FnMut(ConnId, &T, Option<&[u8]>) + 'a;
+
 /// Which of two threads a connection is for.
 #[must_use]
 pub fn half(flow: &Flow) -> u16 {
@@ -90,7 +93,7 @@ impl Trail {
         &self,
         config: &Config,
         courses: Vec<Course<I>>,
-        found: &mut dyn FnMut(ConnId, &T, Option<&[u8]>),
+        found: &mut Found<'_, T>,
         mut watch: impl FnMut(u64, u64) -> bool,
     ) -> Result<bool, Error> {
         let mut waiting: HashMap<_, _> = courses.into_iter().map(|it| (it.conn, it)).collect();
@@ -166,7 +169,7 @@ impl Trail {
 
 /// Who is told what was found.
 struct Tell<'a, T> {
-    found: &'a mut dyn FnMut(ConnId, &T, Option<&[u8]>),
+    found: &'a mut Found<'a, T>,
     unmasked: Vec<u8>,
     /// Bytes of a message that are joined at most.
     most: usize,
