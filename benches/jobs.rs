@@ -109,9 +109,14 @@ fn check(file: &Path, mix: Mix, sums: Sums) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Each job of wscope runs with so many threads, one after the other.
+const THREADS: [&str; 2] = ["1", "2"];
+
 /// A command, under the name that the table has for it.
 struct Job {
     name: &'static str,
+    /// Of wscope: how many threads it may use.
+    threads: &'static str,
     command: Vec<String>,
 }
 
@@ -120,6 +125,7 @@ fn jobs(file: &Path) -> Vec<Job> {
     let me = env::current_exe().map_or_else(|_| String::new(), |me| me.display().to_string());
     let job = |name, command: &[&str]| Job {
         name,
+        threads: "",
         command: command.iter().map(|&word| word.into()).collect(),
     };
     let mut jobs = vec![
@@ -128,15 +134,24 @@ fn jobs(file: &Path) -> Vec<Job> {
             &["tcpdump", "-r", &file, "-w", "/dev/null"],
         ),
         job("bare loop", &[&me, "bare", &file]),
-        job("stats --totals", &[WSCOPE, "stats", "--totals", &file]),
-        job("stats", &[WSCOPE, "stats", &file]),
-        job(
-            "print --json --events ws.message",
-            &[WSCOPE, "print", "--json", "--events", "ws.message", &file],
-        ),
-        job("print --json", &[WSCOPE, "print", "--json", &file]),
-        job("check", &[WSCOPE, "check", &file]),
     ];
+    for name in [
+        "stats --totals",
+        "stats",
+        "print --json --events ws.message",
+        "print --json",
+        "check",
+    ] {
+        let words: Vec<_> = name.split(' ').collect();
+        for threads in THREADS {
+            let options = ["--threads", threads, &file];
+            let command = [&[WSCOPE], &words[..], &options].concat();
+            jobs.push(Job {
+                threads,
+                ..job(name, &command)
+            });
+        }
+    }
     if env::var_os("WSCOPE_BENCH_TSHARK").is_some() {
         let list = [
             "tshark",
@@ -182,8 +197,8 @@ fn race(jobs: &[Job]) -> anyhow::Result<()> {
     }
     let peer = best.first().copied().flatten();
     println!(
-        "  {:36} {:>8} {:>8} {:>10} {:>8}",
-        "", "CPU s", "wall s", "to tcpdump", "MiB"
+        "  {:36} {:>7} {:>8} {:>8} {:>10} {:>8}",
+        "", "threads", "CPU s", "wall s", "to tcpdump", "MiB"
     );
     for (job, best) in jobs.iter().zip(&best) {
         let Some(Cost { cpu, wall, peak }) = best else {
@@ -192,8 +207,8 @@ fn race(jobs: &[Job]) -> anyhow::Result<()> {
         };
         let ratio = peer.map_or_else(String::new, |peer| format!("{:.2}", cpu / peer.cpu));
         println!(
-            "  {:36} {cpu:8.3} {wall:8.3} {ratio:>10} {peak:8.1}",
-            job.name
+            "  {:36} {:>7} {cpu:8.3} {wall:8.3} {ratio:>10} {peak:8.1}",
+            job.name, job.threads
         );
     }
     Ok(())

@@ -11,10 +11,12 @@ mod path;
 mod relay;
 mod replay;
 mod run;
+mod scan;
 mod trail;
 
 pub use replay::{Captured, Carried, Replay, replay, replay_while};
 pub use run::{Run, run, run_along, run_each};
+pub use scan::{Course, Lies, half};
 pub use trail::{Stretch, Trail};
 
 use crate::decode::{self, Decoded, Decoder};

@@ -393,7 +393,7 @@ pub(super) struct Among {
 
 impl Among {
     /// Where a connection begins, if that is known.
-    fn start(&self, conn: ConnId) -> Option<PacketNo> {
+    pub fn start(&self, conn: ConnId) -> Option<PacketNo> {
         let at = (conn.0 as usize).checked_sub(self.first)?;
         self.starts.get(at).copied()
     }
@@ -426,7 +426,7 @@ impl Trail {
         sink: &mut dyn Sink,
         mut watch: impl FnMut(u64, u64) -> bool,
     ) -> Result<(), Error> {
-        let Some((marks, among, stops, strides)) = self.among(stretches) else {
+        let Some((marks, among, stops, strides)) = self.among(stretches, true) else {
             return Ok(());
         };
         let begin = |stretch: &Stretch| match stops.get(&stretch.conn) {
@@ -479,12 +479,12 @@ impl Trail {
     }
 
     /// The way in, whom to look at, whom to take up in its middle, and which strides are read.
-    fn among(&self, stretches: &[Stretch]) -> Option<Ways> {
+    pub(super) fn among(&self, stretches: &[Stretch], from_stops: bool) -> Option<Ways> {
         let inner = self.lock();
         let marks = inner.marks.clone()?;
         let from: HashMap<_, _> = stretches.iter().map(|it| (it.conn, it.from)).collect();
         let mut stops = HashMap::new();
-        for stop in &inner.stops {
+        for stop in inner.stops.iter().filter(|_| from_stops) {
             if from.get(&stop.conn).is_some_and(|&from| stop.next <= from) {
                 stops.insert(stop.conn, Arc::clone(stop));
             }
@@ -499,7 +499,9 @@ impl Trail {
                 .get(&stretch.conn)
                 .map_or(0, |stop: &Arc<Stop>| path::stride(stop.next));
             let along = inner.paths.get(at).into_iter().flat_map(Path::strides);
-            let along = along.chain(inner.known..=last);
+            // What was read since is not noted yet: no more than goes into two strides.
+            let since = inner.known..=last.min(inner.known.saturating_add(1));
+            let along = along.chain(since);
             for stride in along.filter(|&stride| stride >= begin && stride <= last) {
                 let at = stride as usize;
                 if strides.len() <= at {
@@ -530,7 +532,7 @@ impl Trail {
     }
 }
 
-type Ways = (Marks, Among, HashMap<ConnId, Arc<Stop>>, Option<Vec<u32>>);
+pub(super) type Ways = (Marks, Among, HashMap<ConnId, Arc<Stop>>, Option<Vec<u32>>);
 
 #[cfg(unix)]
 impl Trail {

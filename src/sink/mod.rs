@@ -18,7 +18,7 @@ pub(crate) use escape::quote;
 pub use escape::{Escaped, is_unsafe};
 pub use fan::Only;
 pub use filtered::Filtered;
-pub use index::{Ending, Index, Level, Line, Moved, Track, preview};
+pub use index::{Ending, Index, Level, Line, Messages, Moment, Moved, Track, preview};
 pub use jsonl::Jsonl;
 pub use stats::{Format, Stats};
 pub(crate) use summary::bytes;

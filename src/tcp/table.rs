@@ -281,4 +281,35 @@ mod tests {
             ["second"]
         );
     }
+
+    /// The same as a map, whatever is put in and taken out, over many chunks.
+    #[test]
+    fn what_was_put_in_is_found_until_it_is_taken_out() {
+        let (mut table, mut map) = (Table::default(), std::collections::HashMap::new());
+        let mut state = 1_u32;
+        for step in 0..20_000_u32 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let port = (state >> 16) as u16 % 500;
+            let key = Key::new(end(port), end(1000));
+            match state >> 29 {
+                0..=2 => assert_eq!(table.insert(key, step), map.insert(port, step)),
+                3 | 4 => assert_eq!(table.remove(&key), map.remove(&port)),
+                _ => assert_eq!(table.find(&key), map.get_mut(&port)),
+            }
+            assert_eq!(table.len(), map.len());
+        }
+        assert!(table.len() > 2 * CHUNK);
+        let mut all: Vec<_> = table.iter().map(|(_, it)| *it).collect();
+        let mut known: Vec<_> = map.into_values().collect();
+        all.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(all, known);
+        for (place, value) in table
+            .iter()
+            .map(|(place, it)| (place, *it))
+            .collect::<Vec<_>>()
+        {
+            assert_eq!(table.at(place), Some(&mut value.clone()));
+        }
+    }
 }

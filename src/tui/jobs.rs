@@ -4,11 +4,11 @@ use super::compare;
 use super::export;
 use super::history;
 use super::msg::{Batch, Glass, Job, Lens, Msg};
+use super::scan::scan;
 use super::sift::Needle;
 use crate::cli::args::Captures;
 #[cfg(unix)]
 use crate::cli::live::Live;
-#[cfg(unix)]
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,9 +22,10 @@ use wscope::engine::{self, Replay, Stretch, Trail};
 use wscope::explain::{Explanation, Lang, Story, Traced, explain, texts};
 use wscope::field::View;
 use wscope::model::{
-    ConnId, Event, EventId, EventKind, Flow, Loan, Note, PacketNo, Sink, Tcp, Timestamp, Want, Ws,
+    ConnId, Event, EventId, EventKind, Flow, Loan, Note, PacketNo, SessionId, Sink, Tcp, Timestamp,
+    Want, Ws,
 };
-use wscope::sink::{Index, preview};
+use wscope::sink::{Index, Messages, preview};
 use wscope::source::Capture;
 #[cfg(unix)]
 use wscope::source::{Progress, SpoolReader};
@@ -32,8 +33,8 @@ use wscope::source::{Progress, SpoolReader};
 /// Messages that may wait; whoever has more waits too. A key waits behind them.
 pub const QUEUE: usize = 8;
 
-/// Events that a batch has at most.
-const BATCH: usize = 1024;
+/// Events that a batch has at most: a key waits behind those of all batches in the queue, which take some 4 ms.
+const BATCH: usize = 256;
 
 /// How long events may lie before they are shown.
 const PATIENCE: Duration = Duration::from_millis(40);
@@ -318,10 +319,11 @@ pub fn run(source: &Source, job: Job, fresh: &dyn Fn() -> bool, send: &mut dyn F
             needle,
             start,
             stretches,
+            messages,
         } => match sift(
             source,
             (generation, &needle, start),
-            &stretches,
+            (stretches, messages),
             fresh,
             send,
         ) {
@@ -512,6 +514,9 @@ fn can_be_read_again(captures: &Captures) -> Result<(), String> {
     ))
 }
 
+/// Of a hundred parts of the work, so many are done once messages were looked at where they lie.
+const SCANNED: u64 = 90;
+
 /// Connections from which on two threads share the work.
 const SHARED: usize = 4;
 
@@ -519,18 +524,18 @@ const SHARED: usize = 4;
 fn sift(
     source: &Source,
     (generation, needle, start): (u64, &Needle, Timestamp),
-    stretches: &[Stretch],
+    (mut stretches, messages): (Vec<Stretch>, Vec<Messages>),
     fresh: &dyn Fn() -> bool,
     send: &mut dyn FnMut(Msg) -> bool,
 ) -> Result<Msg, String> {
     can_be_read_again(&source.captures)?;
     #[cfg(unix)]
     if source.captures.has_forgotten() {
-        return sift_rest(source, generation, (needle, start, stretches), fresh);
+        return sift_rest(source, generation, (needle, start, &stretches), fresh);
     }
     let hits = Found::default();
     let mut sent = Instant::now();
-    let mut tell = |done: u64, total: u64| {
+    let mut tell = |(from, to): (u64, u64), done: u64, total: u64| {
         if sent.elapsed() < PATIENCE * 2 {
             return fresh();
         }
@@ -539,20 +544,36 @@ fn sift(
         send(Msg::Sifted {
             generation,
             hits: hits.take(),
-            percent: done.min(total).saturating_mul(100) / total,
+            percent: from + done.min(total).saturating_mul(to - from) / total,
             done: false,
             from: None,
         }) && fresh()
     };
     let config = source.captures.config();
+    let along = source.captures.filter.is_none() && source.trail.is_usable();
+    let mut sessions: HashMap<_, _> = messages.iter().map(|it| (it.conn, it.session)).collect();
+    let renumbered = stretches.iter().all(|it| sessions.contains_key(&it.conn));
+    if !needle.needs_everything() {
+        sessions.clear();
+    }
     let sieve = |stretches| Sieve {
         needle: needle.clone(),
         start,
         stretches,
+        sessions: sessions.clone(),
         hits: hits.clone(),
     };
-    let along = source.captures.filter.is_none() && source.trail.is_usable();
-    if !along || needle.needs_everything() {
+    let mut rest = (0, 100);
+    if along && !messages.is_empty() {
+        let all = (stretches.as_slice(), messages);
+        let mut tell = |done, total| tell((0, SCANNED), done, total);
+        stretches = scan(source, (needle, start), all, &hits, &mut tell)?;
+        rest = (SCANNED, 100);
+    }
+    let mut tell = |done, total| tell(rest, done, total);
+    if stretches.is_empty() {
+        // All of it was found where it lies.
+    } else if !along || needle.needs_everything() && !renumbered {
         let mut capture = source.captures.open().map_err(|error| error.to_string())?;
         let mut sieve = sieve(stretches.to_vec());
         engine::run(&mut capture, config, &mut sieve, |progress, _| {
@@ -608,7 +629,7 @@ fn sift(
 
 /// What was found and not sent yet.
 #[derive(Clone, Default)]
-struct Found(Arc<Mutex<Vec<(ConnId, EventId)>>>);
+pub struct Found(Arc<Mutex<Vec<(ConnId, EventId)>>>);
 
 impl Found {
     fn take(&self) -> Vec<(ConnId, EventId)> {
@@ -617,7 +638,7 @@ impl Found {
             .map_or_else(|_| Vec::new(), |mut hits| std::mem::take(&mut *hits))
     }
 
-    fn push(&self, hit: (ConnId, EventId)) {
+    pub fn push(&self, hit: (ConnId, EventId)) {
         if let Ok(mut hits) = self.0.lock() {
             hits.push(hit);
         }
@@ -630,12 +651,17 @@ struct Sieve {
     start: Timestamp,
     /// In the order of their connections.
     stretches: Vec<Stretch>,
+    /// The sessions of connections, where they are asked for: a run over some connections numbers them otherwise.
+    sessions: HashMap<ConnId, SessionId>,
     hits: Found,
 }
 
 impl Sieve {
     fn lets_pass(&self, event: &Event, flow: &Flow, loan: Loan<'_>) -> bool {
         let start = self.start;
+        let session = self.sessions.get(&event.conn);
+        let numbered = session.and_then(|&session| in_session(event, session));
+        let event = numbered.as_ref().unwrap_or(event);
         let view = View {
             event,
             flow,
@@ -652,6 +678,16 @@ impl Sieve {
         matches!(event.kind, EventKind::Ws(Ws::Message(_)))
             && at.is_ok_and(|at| self.stretches.get(at).is_some_and(within))
     }
+}
+
+/// The message, as one of this session.
+fn in_session(event: &Event, session: SessionId) -> Option<Event> {
+    let mut event = event.clone();
+    let EventKind::Ws(Ws::Message(message)) = &mut event.kind else {
+        return None;
+    };
+    message.session = session;
+    Some(event)
 }
 
 impl Sink for Sieve {
@@ -715,6 +751,7 @@ fn sift_rest(
                 needle: needle.clone(),
                 start,
                 stretches: stretches.to_vec(),
+                sessions: HashMap::new(),
                 hits: Found::default(),
             },
             at: PacketNo::FIRST,

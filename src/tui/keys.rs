@@ -80,15 +80,15 @@ pub const KEYS: &[Binding] = {
     use Action as A;
     use KeyCode as K;
     &[
-        Binding { keys: &[K::Enter], name: "Enter", action: A::Open, help: "look closer: connection, timeline, bytes; follow a link in the detail", footer: "open", panes: ANYWHERE },
-        Binding { keys: &[K::Char('e')], name: "e", action: A::Explain, help: "explain the event: what it is, bit by bit; ← and → go from field to field", footer: "explain", panes: EVENTS },
+        Binding { keys: &[K::Enter], name: "Enter", action: A::Open, help: "look closer: timeline, bytes; in the detail follow a link", footer: "open", panes: ANYWHERE },
+        Binding { keys: &[K::Char('e')], name: "e", action: A::Explain, help: "explain the event, bit by bit; ← → go from field to field", footer: "explain", panes: EVENTS },
         Binding { keys: &[K::Char('f')], name: "f", action: A::Cycle, help: "fold: messages, with frames, with TCP, with every ACK", footer: "fold", panes: TIMELINE },
         Binding { keys: &[K::Char('+'), K::Char('=')], name: "+", action: A::Unfold, help: "show one level more", footer: "", panes: TIMELINE },
         Binding { keys: &[K::Char('-')], name: "-", action: A::Fold, help: "show one level less", footer: "", panes: TIMELINE },
         Binding { keys: &[K::Char('t')], name: "t", action: A::Clock, help: "time since the start, since the line above, of day", footer: "", panes: TIMELINE },
         Binding { keys: &[K::Char('P')], name: "P", action: A::Pause, help: "live: stand still, and go on; what comes meanwhile is kept", footer: "", panes: ANYWHERE },
-        Binding { keys: &[K::Char('v')], name: "v", action: A::View, help: "view of the bytes: all, text, JSON, payload, unmasked, as captured", footer: "view", panes: READING },
-        Binding { keys: &[K::Char('o')], name: "o", action: A::Sort, help: "sort connections: as they came, by messages, bytes, time, findings", footer: "sort", panes: CONNECTIONS },
+        Binding { keys: &[K::Char('v')], name: "v", action: A::View, help: "view: all, text, JSON, payload, unmasked, as captured", footer: "view", panes: READING },
+        Binding { keys: &[K::Char('o')], name: "o", action: A::Sort, help: "sort: as they came, by messages, bytes, time, findings", footer: "sort", panes: CONNECTIONS },
         Binding { keys: &[K::Char('x')], name: "x", action: A::Choose, help: "choose the connection, for side by side and for saving", footer: "", panes: CONNECTIONS },
         Binding { keys: &[K::Char('|')], name: "|", action: A::Together, help: "chosen connections side by side, and back", footer: "", panes: LISTS },
         Binding { keys: &[K::Char('&'), K::F(3)], name: "&", action: A::Filter, help: "show only what passes a filter; an empty one shows all", footer: "filter", panes: LISTS },

@@ -22,6 +22,7 @@ mod notes;
 mod pane;
 pub mod present;
 mod prompt;
+mod scan;
 mod sheet;
 mod sift;
 mod sweep;

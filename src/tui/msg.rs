@@ -10,7 +10,7 @@ use wscope::engine::{Replay, Stretch};
 use wscope::explain::{Explanation, Lang, Traced};
 use wscope::field::View;
 use wscope::model::{ConnId, Counts, Event, EventId, Flow, Loan, PacketNo, Timestamp};
-use wscope::sink::{Index, preview};
+use wscope::sink::{Index, Messages, preview};
 use wscope::source::Progress;
 
 /// Something that happened.
@@ -200,6 +200,8 @@ pub enum Job {
         needle: Needle,
         start: Timestamp,
         stretches: Vec<Stretch>,
+        /// Where the messages of these connections lie, as far as that is known.
+        messages: Vec<Messages>,
     },
     /// Read one connection with every acknowledgement.
     CloseUp { conn: ConnId, flow: Flow },

@@ -334,3 +334,6 @@ impl Prompt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

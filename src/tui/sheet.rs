@@ -5,6 +5,7 @@ use super::json;
 use super::wire::{self, Area};
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::sync::Arc;
 use wscope::engine::Replay;
 use wscope::explain::Lang;
 use wscope::explain::texts::{Value, tr};
@@ -72,8 +73,9 @@ impl View {
 }
 
 /// Sections under titles, as rows of some width.
-pub struct Sheet<'a> {
-    replay: &'a Replay,
+#[derive(Debug)]
+pub struct Sheet {
+    replay: Arc<Replay>,
     lang: Lang,
     /// Bytes in a row.
     across: usize,
@@ -82,6 +84,7 @@ pub struct Sheet<'a> {
     height: usize,
 }
 
+#[derive(Debug)]
 struct Section {
     title: String,
     /// The row of the title.
@@ -89,6 +92,7 @@ struct Section {
     body: Body,
 }
 
+#[derive(Debug)]
 enum Body {
     Text(Vec<(String, Option<Range<u64>>)>),
     Payload,
@@ -102,11 +106,11 @@ enum Body {
     Packet,
 }
 
-impl<'a> Sheet<'a> {
-    pub fn new(replay: &'a Replay, width: usize, view: View, lang: Lang) -> Self {
+impl Sheet {
+    pub fn new(replay: &Arc<Replay>, width: usize, view: View, lang: Lang) -> Self {
         let across = if width >= columns(16) { 16 } else { 8 };
         let mut sheet = Self {
-            replay,
+            replay: Arc::clone(replay),
             lang,
             across,
             unmasked: Vec::new(),
@@ -169,6 +173,11 @@ impl<'a> Sheet<'a> {
         sheet
     }
 
+    /// Whether these are the bytes that it shows.
+    pub fn is_of(&self, replay: &Arc<Replay>) -> bool {
+        Arc::ptr_eq(&self.replay, replay)
+    }
+
     pub fn height(&self) -> usize {
         self.height
     }
@@ -188,7 +197,7 @@ impl<'a> Sheet<'a> {
             pieces,
             packet,
             ..
-        } = self.replay;
+        } = &*self.replay;
         match &section.body {
             Body::Text(lines) => {
                 let (text, bytes) = lines.get(row).cloned().unwrap_or_default();
@@ -289,7 +298,7 @@ impl<'a> Sheet<'a> {
 
     /// What people can read: the text of a message, or a head of HTTP.
     fn text(&mut self, width: usize) {
-        let replay = self.replay;
+        let replay = Arc::clone(&self.replay);
         let loan = Loan {
             bytes: &replay.payload,
             unknown: &replay.unknown,
@@ -364,7 +373,7 @@ impl<'a> Sheet<'a> {
 
     /// The captured bytes in the span, and the holes between them.
     fn wire(&mut self) {
-        let replay = self.replay;
+        let replay = Arc::clone(&self.replay);
         let span = replay.event.span;
         let body = span.start + self.header();
         let mut at = span.start;

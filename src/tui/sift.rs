@@ -74,7 +74,7 @@ impl Pattern {
         }
     }
 
-    fn is_in(&self, bytes: &[u8]) -> bool {
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
         match self {
             Self::Regex(regex) => regex.is_match(bytes),
             Self::Bytes(needle) => memmem::find(bytes, needle).is_some(),
@@ -84,6 +84,7 @@ impl Pattern {
 
 impl Needle {
     /// Whether this event is meant.
+    #[inline]
     pub fn hits(&self, view: &View<'_>) -> bool {
         match self {
             Self::Filter(filter) => filter.passes(view),
@@ -409,6 +410,7 @@ mod tests {
                 generation: 1,
                 needle: needle.clone(),
                 start: Timestamp::default(),
+                messages: Vec::new(),
                 stretches: both
                     .index
                     .tracks()

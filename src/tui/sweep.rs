@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use wscope::engine::Stretch;
 use wscope::field::View;
 use wscope::model::{ConnId, Event, EventId, Flow, Loan, PacketNo, Timestamp};
-use wscope::sink::{Index, Level, Line, Moved};
+use wscope::sink::{Index, Level, Line, Moved, Track};
 
 /// A filter or a search that is on.
 #[derive(Debug)]
@@ -53,10 +53,20 @@ const SHOWN: Duration = Duration::from_millis(100);
 /// Lines that are looked at between two looks at the clock.
 const STRIDE: usize = 512;
 
+/// The same, where most are passed over.
+const ROWS: usize = 16_384;
+
 impl Sifting {
     /// Begins with everything in the index.
     pub fn new(text: &str, needle: Needle, generation: u64, index: &Index) -> Self {
         let until = index.tracks().iter().map(|track| track.end()).collect();
+        // A search reads all messages: that need not wait for anything.
+        let tracks = index
+            .tracks()
+            .iter()
+            .filter(|_| matches!(needle, Needle::Search(_)));
+        let talks = tracks.filter_map(|it| Some((it.conn, (PacketNo::FIRST, it.talked()?))));
+        let unread = talks.collect();
         Self {
             text: text.to_owned(),
             needle,
@@ -69,7 +79,7 @@ impl Sifting {
                 track: 0,
                 line: Line::FIRST,
             }),
-            unread: BTreeMap::new(),
+            unread,
             reading: false,
             jumped: false,
             shown: None,
@@ -113,7 +123,9 @@ impl Sifting {
             }
         };
         let all = sweep.until.len().max(1);
-        self.percent = (sweep.track * 100 / all) as u64;
+        if !self.reading {
+            self.percent = (sweep.track * 100 / all) as u64;
+        }
         if !ended {
             self.sweep = Some(sweep);
         }
@@ -140,18 +152,20 @@ impl Sifting {
         let all = (sweep.line == Line::FIRST && track.never_turned())
             .then(|| self.needle.decide_conn(track.conn, &track.flow))
             .flatten();
+        if matches!(self.needle, Needle::Search(_)) {
+            self.search(track, start, sweep);
+            return;
+        }
         if all != Some(false) {
-            let lines = track.lines(sweep.line, Level::Acks);
-            let mut left = STRIDE;
-            for line in lines.take_while(|line| *line < until) {
+            let lines = track.events(sweep.line, Level::Acks);
+            let (mut left, mut unread) = (STRIDE, None);
+            let mut next = None;
+            for (line, event) in lines.take_while(|(line, _)| *line < until) {
                 if left == 0 {
-                    sweep.line = line;
-                    return;
+                    next = Some(line);
+                    break;
                 }
                 left -= 1;
-                let Some(event) = track.look(line) else {
-                    continue;
-                };
                 let said = all.or_else(|| {
                     let view = View {
                         event: &event,
@@ -161,19 +175,51 @@ impl Sifting {
                     };
                     self.needle.decide(&view)
                 });
-                self.said(at, line, &event, said);
+                match said {
+                    Some(true) => self.hits.set(at, line),
+                    Some(false) => {}
+                    None => {
+                        let (first, _) = unread.unwrap_or((event.first, event.packet));
+                        unread = Some((first.min(event.first), event.packet));
+                    }
+                }
+            }
+            if let Some((first, last)) = unread {
+                self.read_later(track.conn, first, last);
+            }
+            if let Some(line) = next {
+                sweep.line = line;
+                return;
             }
         }
         sweep.track += 1;
         sweep.line = Line::FIRST;
     }
 
-    fn said(&mut self, at: usize, line: Line, event: &Event, said: Option<bool>) {
-        match said {
-            Some(true) => self.hits.set(at, line),
-            Some(false) => {}
-            None => self.read_later(event.conn, event.first, event.packet),
+    /// Of a search all messages are read, and no frame says anything: what is left is little.
+    fn search(&mut self, track: &Track, start: Timestamp, sweep: &mut Sweep) {
+        let (at, until) = (sweep.track, sweep.until[sweep.track]);
+        let next = sweep.line.further(ROWS);
+        let rare = track.rare_lines(sweep.line, ROWS);
+        for (line, event) in rare.take_while(|(line, _)| *line < until) {
+            let view = View {
+                event: &event,
+                flow: track.flow_at(line),
+                loan: Loan::default(),
+                start,
+            };
+            match self.needle.decide(&view) {
+                Some(true) => self.hits.set(at, line),
+                // An unusual message is read with all the others.
+                Some(false) | None => {}
+            }
         }
+        if next < until {
+            sweep.line = next;
+            return;
+        }
+        sweep.track += 1;
+        sweep.line = Line::FIRST;
     }
 
     fn read_later(&mut self, conn: ConnId, first: PacketNo, last: PacketNo) {
@@ -224,8 +270,9 @@ impl Sifting {
     }
 
     /// The next thing to do, where the index has said all it knows: a job, or nothing any more.
-    pub fn next(&mut self, start: Timestamp, loaded: bool) -> Option<Job> {
-        if self.is_busy() || self.reading {
+    pub fn next(&mut self, index: &Index, start: Timestamp, loaded: bool) -> Option<Job> {
+        let waits = self.is_busy() && matches!(self.needle, Needle::Filter(_));
+        if waits || self.reading {
             return None;
         }
         let stretches: Vec<_> = std::mem::take(&mut self.unread)
@@ -233,13 +280,16 @@ impl Sifting {
             .map(|(conn, (from, to))| Stretch { conn, from, to })
             .collect();
         if stretches.is_empty() {
-            self.done |= loaded;
+            self.done |= loaded && !self.is_busy();
             return None;
         }
         self.reading = true;
         self.done = false;
         self.percent = 0;
+        let places = stretches.iter().filter_map(|it| index.place(it.conn));
+        let messages = places.filter_map(|at| index.tracks()[at].sequence());
         Some(Job::Sift {
+            messages: messages.collect(),
             generation: self.generation,
             needle: self.needle.clone(),
             start,

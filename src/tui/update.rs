@@ -60,6 +60,9 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Job> {
         }
         Msg::Replayed { generation, answer } if generation == app.generation => {
             app.bytes.answer = Some(answer);
+            if let Some(action) = app.bytes.once_here.take() {
+                act::act(app, action, &mut jobs);
+            }
         }
         Msg::Replayed { .. } => {}
         Msg::Sifted {
@@ -231,13 +234,13 @@ fn ask_for_payloads(app: &mut App, jobs: &mut Vec<Job>) {
     #[cfg(not(unix))]
     let loaded = app.load.done;
     if let Some(filter) = &mut app.filter {
-        jobs.extend(filter.next(start, loaded));
+        jobs.extend(filter.next(&app.index, start, loaded));
     }
     let Some(search) = &mut app.search else {
         return;
     };
     let before = search.done;
-    jobs.extend(search.next(start, loaded));
+    jobs.extend(search.next(&app.index, start, loaded));
     if search.done && !before {
         let lang = app.lang;
         let count = search.hits.count;

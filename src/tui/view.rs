@@ -16,7 +16,7 @@
 use super::app::Live;
 use super::app::{App, Over, Pane};
 use super::canvas::{put, put_right, size, span, wrap};
-use super::keys::KEYS;
+use super::keys::{Action, Binding, KEYS};
 use super::pane::{
     bytes, compared, connections, detail, explained, findings, help, stats, timeline, together,
 };
@@ -353,7 +353,7 @@ fn footer(app: &App, area: Rect, buf: &mut Buffer) {
     }
     for binding in KEYS
         .iter()
-        .filter(|binding| !binding.footer.is_empty() && binding.panes.contains(&app.focus))
+        .filter(|binding| !binding.footer.is_empty() && is_useful(app, binding))
     {
         let key = binding.name.split(' ').next().unwrap_or_default();
         let after = put(buf, (x, area.y), area.right(), key, app.theme.bold());
@@ -364,5 +364,15 @@ fn footer(app: &App, area: Rect, buf: &mut Buffer) {
             &app.tr(binding.footer, &[]),
             app.theme.dim(),
         ) + 3;
+    }
+}
+
+/// Whether a key does something in the pane one is in, or in what lies over it.
+fn is_useful(app: &App, binding: &Binding) -> bool {
+    use Action as A;
+    match (&app.over, binding.action) {
+        (Over::Nothing, _) => binding.panes.contains(&app.focus),
+        (Over::Findings(_), A::Open) | (Over::Explained(_), A::Next) => true,
+        (_, action) => matches!(action, A::Back | A::Quit),
     }
 }

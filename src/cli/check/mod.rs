@@ -82,3 +82,46 @@ impl<S: Sink> Sink for Watch<'_, S> {
 fn fails(finding: &Finding) -> bool {
     finding.verdict == Verdict::Fail
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Captures;
+    use std::path::Path;
+    use wscope::explain::Lang;
+
+    /// What is not kept is not missed: of every capture the same is said as if all had been kept.
+    #[test]
+    fn the_brief_text_is_that_of_the_whole_docket() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+        let (mut kept, mut found) = ([0, 0], 0);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if !path.to_string_lossy().contains(".pcap") {
+                continue;
+            }
+            let args = Check {
+                captures: Captures::of([path.clone()]),
+                format: Format::Text,
+                verbose: false,
+            };
+            let said = [Docket::brief(), Docket::default()].map(|docket| {
+                let (_, docket) = into(&args, docket, &mut false).unwrap();
+                let style = text::Style {
+                    all: false,
+                    colour: false,
+                    lang: Lang::En,
+                };
+                let mut out = Vec::new();
+                text::write(&mut out, &docket, style).unwrap();
+                (String::from_utf8(out).unwrap(), docket)
+            });
+            let [(brief, few), (whole, all)] = said;
+            assert_eq!(brief, whole, "{}", path.display());
+            kept[0] += few.cases.len();
+            kept[1] += all.cases.len();
+            found += all.totals.errors;
+        }
+        assert!(found > 0 && kept[0] < kept[1], "{kept:?}");
+    }
+}

@@ -1,19 +1,22 @@
 //! What a screen keeps of a capture: every event in a few bytes, and a summary per connection.
 //!
-//! A frame costs 40 bytes, and a message the same; a message of one frame shares the row of its frame.
-//! The beginnings of payloads are kept as long as there is room for them ([`PREVIEWS`]), and derived
-//! again after that. So a capture of four million messages takes about 160 MB and those 16. Everything
-//! else is rare and kept as it is.
+//! A frame and the message that it is take 8 to 15 bytes together ([`rows`]). The beginnings of payloads are
+//! kept as long as there is room for them ([`PREVIEWS`]), and derived again after that. So four million
+//! messages take some 50 MB and those 16. What else there is takes 60 bytes and what it holds.
 
+mod kept;
+mod messages;
 mod row;
+mod rows;
 mod track;
 
+pub use messages::{Messages, Moment};
 pub use track::{Ending, Level, Line, Track};
 
 use super::escape::quote;
 use super::summary::{bytes, close_body};
 use crate::field;
-use crate::model::{ConnId, Event, EventKind, Flow, Kind, Loan, Message, Sink, Want, Ws};
+use crate::model::{ConnId, Event, EventKind, Flow, Kind, Loan, Message, Sink, Tcp, Want, Ws};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 
@@ -42,6 +45,8 @@ pub struct Index {
     /// How many connections were taken out of the list, and the last of them: what still comes of them is
     /// not a connection of its own.
     forgotten: u64,
+    /// Connections that are over, and of which a little may still come.
+    ending: VecDeque<ConnId>,
     lately: VecDeque<ConnId>,
     late: HashSet<ConnId>,
 }
@@ -74,8 +79,14 @@ const SUMMARY: usize = 640;
 /// Connections that were taken out of the list and are remembered for what still comes of them.
 const LATELY: usize = 65_536;
 
-/// Bytes of a row.
-const ROW: usize = 40;
+/// Connections that are over and still have room for more.
+const ENDING: usize = 256;
+
+/// Bytes of a row, generously.
+const ROW: usize = 20;
+
+/// The same of what is neither frame nor message, without what it points at.
+const RARE: usize = 80;
 
 /// Bytes of previews that are kept.
 const PREVIEWS: usize = 16 << 20;
@@ -90,6 +101,7 @@ impl Default for Index {
             limit: usize::MAX,
             held: 0,
             forgotten: 0,
+            ending: VecDeque::new(),
             lately: VecDeque::new(),
             late: HashSet::new(),
         }
@@ -125,8 +137,17 @@ impl Index {
         let keep = self.room >= size;
         self.room = self.room.saturating_sub(size);
         let rare = !matches!(event.kind, EventKind::Ws(Ws::Frame(_) | Ws::Message(_)));
-        self.held += ROW + if rare { size_of::<Event>() } else { 0 } + if keep { size } else { 0 };
+        self.held += ROW + if rare { RARE } else { 0 } + if keep { size } else { 0 };
+        if matches!(event.kind, EventKind::Tcp(Tcp::Close(_))) {
+            self.ending.push_back(event.conn);
+        }
         self.tracks[at].take(event, flow, preview, keep);
+        if self.ending.len() > ENDING
+            && let Some(conn) = self.ending.pop_front()
+            && let Some(&at) = self.by_conn.get(&conn)
+        {
+            self.tracks[at].shrink();
+        }
         if self.held > self.limit {
             self.forget();
         }

@@ -1,39 +1,49 @@
-//! An event in 40 bytes.
+//! An event as the index has it at hand: its frame or message whole, anything else without what it is.
 
 use crate::model::{
     ConnId, Dir, Event, EventId, EventKind, Frame, Inflated, Kind, MaskingKey, Message, Opcode,
-    PacketNo, SessionId, Span, Timestamp, Trust, Ws,
+    PacketNo, SessionId, Space, Span, Timestamp, Trust, Ws,
 };
 
-/// A frame or a message, packed; whatever else happens is kept as it is, and pointed at.
+/// Where and when something happened; of a frame or a message also what it is.
 ///
 /// A message of one frame shares the row of that frame: the two differ in little.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Row {
     pub time: Timestamp,
-    start: u64,
-    at: u32,
+    /// Its name: the packet there, which is [`PacketNo::END`] for what only the end shows.
+    pub at: u64,
+    pub nth: u32,
+    /// The packets that caused it, and that carried its first byte.
+    pub packet: u64,
+    pub first: u64,
+    pub dir: Option<Dir>,
+    pub inferred: bool,
+    /// How many layers of TLS its bytes lie in.
+    pub layers: u16,
+    pub start: u64,
+    pub len: u64,
+    pub about: Option<EventId>,
     /// Payload bytes of the frame, or of a message's frames.
-    wire: u32,
+    pub wire: u64,
     /// Payload bytes of the message, inflated.
-    length: u32,
-    /// The masking key of a frame; the bytes of a message's span; the place in the list of what is kept whole.
-    extra: u32,
-    /// Which of the packet's events, the direction, and the trust: 13, 2 and 1 bits.
-    nth: u16,
-    /// How many packets before the cause the first byte came.
-    back: u16,
-    /// The first byte and the length of a frame's header, or the number of a message's frames.
-    head: [u8; 2],
-    flags: u8,
-    tag: Tag,
+    pub length: u64,
+    /// The first byte and the length of a frame's header.
+    pub head: u8,
+    pub header: u8,
+    pub key: [u8; 4],
+    /// The kind of a message of several frames, and their number.
+    pub kind: u8,
+    pub frames: u32,
+    pub flags: u8,
+    pub tag: Tag,
+    /// The place in the list of what is kept whole.
+    pub kept: u32,
 }
-
-const _: () = assert!(size_of::<Row>() == 40, "rows are kept by the million");
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Tag {
-    /// Kept whole, in a list of its own.
+    /// What it is stands in a list of its own.
     Kept,
     Frame,
     /// A frame, and the message that it is all of.
@@ -41,93 +51,70 @@ pub(super) enum Tag {
     Message,
 }
 
-const COMPRESSED: u8 = 1;
-const COMPLETE: u8 = 2;
-const UTF8: u8 = 4;
-const MASKED: u8 = 8;
-/// What kind a message of several frames is, above the flags.
-const KIND: u8 = 4;
+pub(super) const COMPRESSED: u8 = 1;
+pub(super) const COMPLETE: u8 = 2;
+pub(super) const UTF8: u8 = 4;
+pub(super) const MASKED: u8 = 8;
 
 impl Row {
-    /// Packs an event of this session; one that does not fit is kept whole, as number `kept` of its list.
+    /// The row of an event of this session; one that is neither a frame nor a message of it is number
+    /// `kept` of a list of its own.
     pub fn new(event: &Event, session: SessionId, kept: u32) -> Self {
-        Self::packed(event, session).unwrap_or(Self {
-            time: event.time,
-            start: 0,
-            at: 0,
-            wire: 0,
-            length: 0,
-            extra: kept,
-            nth: 0,
-            back: 0,
-            head: [0; 2],
-            flags: 0,
-            tag: Tag::Kept,
-        })
-    }
-
-    /// Some, where all that the event has fits into a row.
-    fn packed(event: &Event, session: SessionId) -> Option<Self> {
-        let back = event.packet.get().checked_sub(event.first.get())?;
-        if event.id.at != event.packet || event.id.nth >= 1 << 13 || event.about.is_some() {
-            return None;
-        }
         let row = Self {
             time: event.time,
+            at: event.id.at.get(),
+            nth: event.id.nth,
+            packet: event.packet.get(),
+            first: event.first.get(),
+            dir: event.dir,
+            inferred: event.trust == Trust::Inferred,
+            layers: match event.span.space {
+                Space::Tcp => 0,
+                Space::Tls(layer) => u16::from(layer) + 1,
+            },
             start: event.span.start,
-            at: event.packet.get().try_into().ok()?,
+            len: event.span.len,
+            about: event.about,
             wire: 0,
             length: 0,
-            extra: 0,
-            nth: (event.id.nth << 3 | dir_bits(event.dir) << 1) as u16
-                | u16::from(event.trust == Trust::Inferred),
-            back: back.try_into().ok()?,
-            head: [0; 2],
+            head: 0,
+            header: 0,
+            key: [0; 4],
+            kind: 0,
+            frames: 0,
             flags: 0,
-            tag: Tag::Frame,
+            tag: Tag::Kept,
+            kept,
         };
-        match event.kind {
-            EventKind::Ws(Ws::Frame(frame)) => {
-                let fits = !frame.unfinished
-                    && frame.session == session
-                    && event.span.len == u64::from(frame.header_length) + frame.length;
-                fits.then_some(Self {
-                    wire: frame.length.try_into().ok()?,
-                    extra: frame.masking_key.map_or(0, |key| u32::from_be_bytes(key.0)),
-                    head: [
-                        u8::from(frame.fin) << 7 | (frame.rsv & 7) << 4 | frame.opcode.0 & 15,
-                        frame.header_length,
-                    ],
-                    flags: flag(frame.masking_key.is_some(), MASKED),
-                    ..row
-                })
-            }
-            EventKind::Ws(Ws::Message(message)) if message.session == session => {
-                let frames: u16 = message.frames.try_into().ok()?;
-                Some(Self {
-                    wire: message.wire_length.try_into().ok()?,
-                    length: message.length.try_into().ok()?,
-                    extra: event.span.len.try_into().ok()?,
-                    head: frames.to_be_bytes(),
-                    flags: flag(message.compressed, COMPRESSED)
-                        | flag(message.complete, COMPLETE)
-                        | flag(message.utf8, UTF8)
-                        | (message.kind as u8) << KIND,
-                    tag: Tag::Message,
-                    ..row
-                })
-            }
-            _ => None,
+        match &event.kind {
+            EventKind::Ws(Ws::Frame(frame)) if row.holds(frame, session) => Self {
+                wire: frame.length,
+                key: frame.masking_key.map_or([0; 4], |key| key.0),
+                head: u8::from(frame.fin) << 7 | (frame.rsv & 7) << 4 | frame.opcode.0 & 15,
+                header: frame.header_length,
+                flags: flag(frame.masking_key.is_some(), MASKED),
+                tag: Tag::Frame,
+                ..row
+            },
+            EventKind::Ws(Ws::Message(message)) if message.session == session => Self {
+                wire: message.wire_length,
+                length: message.length,
+                kind: message.kind as u8,
+                frames: message.frames,
+                flags: flag(message.compressed, COMPRESSED)
+                    | flag(message.complete, COMPLETE)
+                    | flag(message.utf8, UTF8),
+                tag: Tag::Message,
+                ..row
+            },
+            _ => row,
         }
     }
 
-    pub fn tag(&self) -> Tag {
-        self.tag
-    }
-
-    /// Where a row that is kept whole is kept.
-    pub fn kept(&self) -> usize {
-        self.extra as usize
+    /// Whether all that a frame has fits into a row.
+    fn holds(&self, frame: &Frame, session: SessionId) -> bool {
+        let len = u64::from(frame.header_length).checked_add(frame.length);
+        !frame.unfinished && frame.session == session && len == Some(self.len)
     }
 
     /// Makes room for the message that this frame is all of, if it is.
@@ -135,108 +122,112 @@ impl Row {
         let (Tag::Frame, EventKind::Ws(Ws::Message(message))) = (self.tag, &event.kind) else {
             return false;
         };
-        let Some(other) = Self::packed(event, session) else {
-            return false;
+        let other = Self::new(event, session, 0);
+        let of = |row: &Self| {
+            let place = (row.at, row.packet, row.first, row.time, row.about);
+            let bytes = (row.dir, row.inferred, row.layers, row.start, row.len);
+            (place, bytes, row.wire)
         };
-        let same = self.at == other.at
-            && (self.nth >> 3) + 1 == other.nth >> 3
-            && self.nth & 7 == other.nth & 7
-            && self.start == other.start
-            && self.wire == other.wire
-            && u64::from(other.extra) == self.span().len
-            && self.back == other.back
+        let same = other.tag == Tag::Message
+            && of(self) == of(&other)
+            && self.nth.checked_add(1) == Some(other.nth)
             && message.frames == 1
             && Kind::of(self.opcode()) == Some(message.kind);
         if same {
             self.tag = Tag::Single;
             self.length = other.length;
-            self.flags |= other.flags & (COMPRESSED | COMPLETE | UTF8);
+            self.flags |= other.flags;
         }
         same
     }
 
-    /// The event's name; for a row that is not kept whole. `message` chooses where there are two.
+    /// The event's name; `message` chooses where there are two.
     pub fn id(&self, message: bool) -> EventId {
         let second = message && self.tag == Tag::Single;
         EventId {
-            at: PacketNo::new(self.at.into()).unwrap_or(PacketNo::FIRST),
-            nth: u32::from(self.nth >> 3) + u32::from(second),
+            at: packet(self.at),
+            nth: self.nth.saturating_add(u32::from(second)),
         }
     }
 
-    /// The event of a packed row; `message` chooses where it holds a frame and its message.
-    pub fn event(&self, conn: ConnId, session: SessionId, message: bool) -> Option<Event> {
+    /// What a frame or a message is; `message` chooses where the row holds both. None where that is kept elsewhere.
+    pub fn kind(&self, session: SessionId, message: bool) -> Option<EventKind> {
         let kind = match (self.tag, message) {
             (Tag::Kept, _) | (Tag::Frame, true) | (Tag::Message, false) => return None,
             (Tag::Frame | Tag::Single, false) => Ws::Frame(self.frame(session)),
             (Tag::Single, true) => Ws::Message(self.message(session, Kind::of(self.opcode())?, 1)),
             (Tag::Message, true) => {
-                let frames = u16::from_be_bytes(self.head);
-                Ws::Message(self.message(session, kind(self.flags >> KIND), frames))
+                Ws::Message(self.message(session, kind(self.kind), self.frames))
             }
         };
-        let packet = PacketNo::new(self.at.into())?;
-        Some(Event {
-            id: self.id(message),
-            packet,
-            first: PacketNo::new(u64::from(self.at) - u64::from(self.back))?,
-            time: self.time,
-            conn,
-            dir: match self.nth >> 1 & 3 {
-                1 => Some(Dir::C2s),
-                2 => Some(Dir::S2c),
-                _ => None,
-            },
-            span: self.span(),
-            trust: match self.nth & 1 {
-                1 => Trust::Inferred,
-                _ => Trust::Seen,
-            },
-            about: None,
-            kind: EventKind::Ws(kind),
-        })
+        Some(EventKind::Ws(kind))
     }
 
-    fn span(&self) -> Span {
-        let len = match self.tag {
-            Tag::Message => self.extra.into(),
-            Tag::Kept | Tag::Frame | Tag::Single => u64::from(self.head[1]) + u64::from(self.wire),
-        };
-        Span::tcp(self.start, len)
+    /// The event of this kind.
+    pub fn event(&self, conn: ConnId, message: bool, kind: EventKind) -> Event {
+        Event {
+            id: self.id(message),
+            packet: packet(self.packet),
+            first: packet(self.first),
+            time: self.time,
+            conn,
+            dir: self.dir,
+            span: self.span(),
+            trust: match self.inferred {
+                true => Trust::Inferred,
+                false => Trust::Seen,
+            },
+            about: self.about,
+            kind,
+        }
+    }
+
+    pub fn span(&self) -> Span {
+        Span {
+            space: match self.layers.checked_sub(1) {
+                None => Space::Tcp,
+                Some(layer) => Space::Tls(layer as u8),
+            },
+            start: self.start,
+            len: self.len,
+        }
     }
 
     fn opcode(&self) -> Opcode {
-        Opcode(self.head[0] & 15)
+        Opcode(self.head & 15)
     }
 
-    fn frame(&self, session: SessionId) -> Frame {
-        let key = MaskingKey(self.extra.to_be_bytes());
+    pub fn frame(&self, session: SessionId) -> Frame {
         Frame {
             session,
-            fin: self.head[0] & 0x80 != 0,
-            rsv: self.head[0] >> 4 & 7,
+            fin: self.head & 0x80 != 0,
+            rsv: self.head >> 4 & 7,
             opcode: self.opcode(),
-            masking_key: (self.flags & MASKED != 0).then_some(key),
-            length: self.wire.into(),
-            header_length: self.head[1],
+            masking_key: (self.flags & MASKED != 0).then_some(MaskingKey(self.key)),
+            length: self.wire,
+            header_length: self.header,
             unfinished: false,
         }
     }
 
-    fn message(&self, session: SessionId, kind: Kind, frames: u16) -> Message {
+    fn message(&self, session: SessionId, kind: Kind, frames: u32) -> Message {
         Message {
             session,
             kind,
             compressed: self.flags & COMPRESSED != 0,
             complete: self.flags & COMPLETE != 0,
             utf8: self.flags & UTF8 != 0,
-            frames: frames.into(),
-            length: self.length.into(),
-            wire_length: self.wire.into(),
+            frames,
+            length: self.length,
+            wire_length: self.wire,
             // Judged before it became a row.
             inflated: Inflated::default(),
         }
     }
+}
+
+fn packet(number: u64) -> PacketNo {
+    PacketNo::new(number).unwrap_or(PacketNo::FIRST)
 }
 
 fn kind(number: u8) -> Kind {
@@ -254,12 +245,4 @@ fn kind(number: u8) -> Kind {
 
 fn flag(set: bool, bit: u8) -> u8 {
     if set { bit } else { 0 }
-}
-
-fn dir_bits(dir: Option<Dir>) -> u32 {
-    match dir {
-        None => 0,
-        Some(Dir::C2s) => 1,
-        Some(Dir::S2c) => 2,
-    }
 }

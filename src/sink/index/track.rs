@@ -1,12 +1,14 @@
 //! One connection of the index.
 
+use super::kept::Kept;
+use super::messages::Messages;
 use super::row::{Row, Tag};
-use std::borrow::Cow;
-
+use super::rows::Rows;
 use crate::model::{
-    CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, SessionId, Severity, Tcp,
-    TcpEnd, Timestamp, Tls, Verdict, Ws,
+    CloseCode, ConnId, Event, EventId, EventKind, Flow, Http, Note, PacketNo, SessionId, Severity,
+    Tcp, TcpEnd, Timestamp, Tls, Verdict, Ws,
 };
+use std::borrow::Cow;
 
 /// One connection: what it is, and all that happened on it.
 #[derive(Debug)]
@@ -33,10 +35,15 @@ pub struct Track {
     pub ending: Ending,
     /// The session that packed rows are of.
     session: SessionId,
-    rows: Vec<Row>,
+    opened: Option<SessionId>,
+    rows: Rows,
     /// Rows before these that were forgotten, and events of them that were kept whole.
     gone: (usize, usize),
-    kept: Vec<Event>,
+    kept: Vec<Kept>,
+    /// A message is among what is kept whole.
+    odd: bool,
+    /// The packet with the last message.
+    talks: Option<PacketNo>,
     texts: String,
     /// Where the text of each row ends; shorter than the rows once previews are not kept any more.
     text_ends: Vec<u32>,
@@ -89,9 +96,12 @@ impl Track {
             findings: [0; 3],
             ending: Ending::default(),
             session: SessionId::default(),
-            rows: Vec::new(),
+            opened: None,
+            rows: Rows::default(),
             gone: (0, 0),
             kept: Vec::new(),
+            odd: false,
+            talks: None,
             texts: String::new(),
             text_ends: Vec::new(),
         }
@@ -104,10 +114,13 @@ impl Track {
             self.flow = *flow;
         }
         self.last = self.last.max(event.time);
+        if matches!(event.kind, EventKind::Ws(Ws::Message(_))) {
+            self.talks = Some(event.packet);
+        }
         self.note(&event);
-        let over = matches!(event.kind, EventKind::Tcp(Tcp::Close(_)));
         if let EventKind::Ws(Ws::Open(open)) = &event.kind {
-            self.session = open.session;
+            // Of a second session on the connection all is kept whole.
+            self.session = *self.opened.get_or_insert(open.session);
         }
         let joined = self
             .rows
@@ -115,10 +128,11 @@ impl Track {
             .is_some_and(|row| row.join(&event, self.session));
         if !joined {
             let row = Row::new(&event, self.session, (self.gone.1 + self.kept.len()) as u32);
-            if row.tag() == Tag::Kept {
-                push(&mut self.kept, event);
+            if row.tag == Tag::Kept {
+                self.odd |= matches!(event.kind, EventKind::Ws(Ws::Message(_)));
+                push(&mut self.kept, Kept::new(event.kind));
             }
-            push(&mut self.rows, row);
+            self.rows.push(row);
         }
         // Once there was no room, later previews would stand at the wrong place.
         let at = self.text_ends.len() + usize::from(!joined);
@@ -131,35 +145,57 @@ impl Track {
                 None => push(&mut self.text_ends, end),
             }
         }
-        if over {
-            self.shrink();
-        }
     }
 
     /// After the last line: the lines before it stay what they are.
     #[must_use]
     pub fn end(&self) -> Line {
-        let open = matches!(
-            self.rows.last(),
-            Some(row) if row.tag() == Tag::Frame
-        );
+        let open = self.rows.last().is_some_and(|row| row.tag == Tag::Frame);
         Line((self.gone.0 + self.rows.len()) as u32 * 2 - u32::from(open))
     }
 
     /// The lines from here on that are seen at a level.
     pub fn lines(&self, from: Line, level: Level) -> impl Iterator<Item = Line> + '_ {
-        let first = self.gone.0 as u32 * 2;
-        (from.0.max(first)..self.end().0)
-            .map(Line)
-            .filter(move |&line| self.level(line).is_some_and(|it| it <= level))
+        self.walk(from, level).map(|(line, _)| line)
     }
 
-    fn row(&self, line: Line) -> Option<&Row> {
+    /// The same, each with its event: sooner done than to ask for each.
+    pub fn events(&self, from: Line, level: Level) -> impl Iterator<Item = (Line, Event)> + '_ {
+        self.walk(from, level)
+            .filter_map(|(line, row)| Some((line, self.event_of(&row, line.is_second())?)))
+    }
+
+    /// The same, each with its time.
+    pub fn times(&self, from: Line, level: Level) -> impl Iterator<Item = (Line, Timestamp)> + '_ {
+        self.walk(from, level).map(|(line, row)| (line, row.time))
+    }
+
+    fn walk(&self, from: Line, level: Level) -> impl Iterator<Item = (Line, Row)> + '_ {
+        let from = from.max(Line((self.gone.0 as u32) * 2));
+        let rows = self.rows.iter(from.row() - self.gone.0);
+        let both = (from.row() as u32..)
+            .zip(rows)
+            .flat_map(|(at, row)| [(Line(at * 2), row), (Line(at * 2 + 1), row)]);
+        both.filter(move |(line, row)| {
+            let seen = self.level_in(row, line.is_second());
+            *line >= from && seen.is_some_and(|it| it <= level)
+        })
+    }
+
+    fn row(&self, line: Line) -> Option<Row> {
         self.rows.get(line.row().checked_sub(self.gone.0)?)
     }
 
-    fn rare_of(&self, row: &Row) -> Option<&Event> {
-        self.kept.get(row.kept().checked_sub(self.gone.1)?)
+    fn rare_of(&self, row: &Row) -> Option<&Kept> {
+        self.kept.get((row.kept as usize).checked_sub(self.gone.1)?)
+    }
+
+    fn event_of(&self, row: &Row, message: bool) -> Option<Event> {
+        let kind = match row.tag {
+            Tag::Kept => self.rare_of(row)?.kind().into_owned(),
+            Tag::Frame | Tag::Single | Tag::Message => row.kind(self.session, message)?,
+        };
+        Some(row.event(self.conn, message, kind))
     }
 
     /// How many rows at its beginning were forgotten for lack of room.
@@ -170,10 +206,12 @@ impl Track {
 
     /// Bytes of its rows and previews.
     pub(super) fn held(&self) -> usize {
-        self.rows.len() * size_of::<Row>()
-            + self.kept.len() * size_of::<Event>()
-            + self.texts.len()
-            + self.text_ends.len() * size_of::<u32>()
+        self.rows.size() + self.kept_size() + self.texts.len() + self.text_ends.len() * 4
+    }
+
+    fn kept_size(&self) -> usize {
+        let more: usize = self.kept.iter().map(Kept::size).sum();
+        self.kept.capacity() * size_of::<Kept>() + more
     }
 
     /// How many rows there are.
@@ -183,13 +221,9 @@ impl Track {
 
     /// Forgets its oldest rows; answers with the bytes that this set free, of previews and of all.
     pub(super) fn forget(&mut self, rows: usize) -> (usize, usize) {
+        let held = self.held();
         let rows = rows.min(self.rows.len());
-        let kept = self.rows[..rows]
-            .iter()
-            .filter(|row| row.tag() == Tag::Kept)
-            .count();
-        self.rows.drain(..rows);
-        self.rows.shrink_to_fit();
+        let kept = self.rows.forget(rows);
         self.kept.drain(..kept);
         self.kept.shrink_to_fit();
         self.gone.0 += rows;
@@ -204,17 +238,17 @@ impl Track {
             *end -= cut;
         }
         let previews = cut as usize + had * size_of::<u32>();
-        let all = rows * size_of::<Row>() + kept * size_of::<Event>() + previews;
-        (previews, all)
+        (previews, held.saturating_sub(self.held()))
     }
 
-    /// The level of a line, none where there is no such line.
-    fn level(&self, line: Line) -> Option<Level> {
-        let row = self.row(line)?;
-        match (row.tag(), line.is_second()) {
+    fn level_in(&self, row: &Row, second: bool) -> Option<Level> {
+        match (row.tag, second) {
             (Tag::Frame | Tag::Single, false) => Some(Level::Frames),
             (Tag::Message | Tag::Single, true) => Some(Level::Messages),
-            (Tag::Kept, true) => Some(level(&self.rare_of(row)?.kind)),
+            (Tag::Kept, true) => {
+                let kept = self.rare_of(row)?;
+                Some(kept.whole().map_or(Level::Messages, level))
+            }
             (Tag::Frame, true) | (Tag::Message | Tag::Kept, false) => None,
         }
     }
@@ -228,25 +262,7 @@ impl Track {
     /// The event of a line.
     #[must_use]
     pub fn event(&self, line: Line) -> Option<Event> {
-        let row = self.row(line)?;
-        match row.tag() {
-            Tag::Kept => self.rare_of(row).cloned(),
-            Tag::Frame | Tag::Single | Tag::Message => {
-                row.event(self.conn, self.session, line.is_second())
-            }
-        }
-    }
-
-    /// The event of a line, without a copy where it is kept whole.
-    #[must_use]
-    pub fn look(&self, line: Line) -> Option<Cow<'_, Event>> {
-        let row = self.row(line)?;
-        match row.tag() {
-            Tag::Kept => self.rare_of(row).map(Cow::Borrowed),
-            Tag::Frame | Tag::Single | Tag::Message => row
-                .event(self.conn, self.session, line.is_second())
-                .map(Cow::Owned),
-        }
+        self.event_of(&self.row(line)?, line.is_second())
     }
 
     /// The ends of the connection, as they were taken when a line came.
@@ -258,8 +274,8 @@ impl Track {
     }
 
     /// Gives back the room for more: little comes of a connection once it is over.
-    fn shrink(&mut self) {
-        self.rows.shrink_to_fit();
+    pub(super) fn shrink(&mut self) {
+        self.rows.shrink();
         self.kept.shrink_to_fit();
         self.texts.shrink_to_fit();
         self.text_ends.shrink_to_fit();
@@ -280,11 +296,7 @@ impl Track {
     /// The name of a line's event.
     #[must_use]
     pub fn id(&self, line: Line) -> Option<EventId> {
-        let row = self.row(line)?;
-        match row.tag() {
-            Tag::Kept => Some(self.rare_of(row)?.id),
-            Tag::Frame | Tag::Single | Tag::Message => Some(row.id(line.is_second())),
-        }
+        Some(self.row(line)?.id(line.is_second()))
     }
 
     /// The name of the last event.
@@ -296,39 +308,60 @@ impl Track {
     /// The line of an event; where it is not among them, the one before it.
     #[must_use]
     pub fn find(&self, id: EventId) -> Option<Line> {
-        let before = self.gone.0;
-        let first = |row: usize| match self.rows.get(row).map(Row::tag) {
-            Some(Tag::Frame | Tag::Single) => Line((before + row) as u32 * 2),
-            _ => Line((before + row) as u32 * 2 + 1),
+        let (at, row) = self.rows.find(id)?;
+        let second = match row.tag {
+            Tag::Frame => false,
+            Tag::Single => row.id(true) == id,
+            Tag::Message | Tag::Kept => true,
         };
-        let mut range = 0..self.rows.len();
-        while range.start < range.end {
-            let middle = range.start + (range.end - range.start) / 2;
-            if self.id(first(middle)) <= Some(id) {
-                range.start = middle + 1;
-            } else {
-                range.end = middle;
-            }
-        }
-        let row = range.start.checked_sub(1)?;
-        let second = Line((before + row) as u32 * 2 + 1);
-        let single = self.rows.get(row)?.tag() == Tag::Single;
-        Some(if single && self.id(second) == Some(id) {
-            second
-        } else {
-            first(row)
+        Some(Line((self.gone.0 + at) as u32 * 2 + u32::from(second)))
+    }
+
+    /// What happened beside frames and messages, and unusual ones of these.
+    pub fn rare(&self) -> impl Iterator<Item = Cow<'_, EventKind>> {
+        self.kept.iter().map(Kept::kind)
+    }
+
+    /// What happened beside frames and messages, and unusual ones of these, each with its line: in so many rows
+    /// from this line on.
+    pub fn rare_lines(&self, from: Line, rows: usize) -> impl Iterator<Item = (Line, Event)> + '_ {
+        let until = from.row() + rows;
+        let from = from.row().max(self.gone.0);
+        let rows = self.rows.iter(from - self.gone.0);
+        let rows = (from as u32..until.max(from) as u32).zip(rows);
+        let kept = rows.filter(|(_, row)| row.tag == Tag::Kept);
+        kept.filter_map(|(at, row)| Some((Line(at * 2 + 1), self.event_of(&row, true)?)))
+    }
+
+    /// The packet with the last message, where there was one.
+    #[must_use]
+    pub fn talked(&self) -> Option<PacketNo> {
+        self.talks
+    }
+
+    /// The events for which `wanted` says so; it is not asked of frames, messages and heads of HTTP.
+    pub fn those(&self, wanted: impl Fn(&EventKind) -> bool) -> impl Iterator<Item = Event> {
+        let any = self.kept.iter().filter_map(Kept::whole).any(&wanted);
+        let rows = any.then(|| self.rows.iter(0)).into_iter().flatten();
+        rows.filter_map(move |row| {
+            let kept = (row.tag == Tag::Kept).then(|| self.rare_of(&row)?.whole())?;
+            let kind = kept.filter(|kind| wanted(kind))?;
+            Some(row.event(self.conn, true, kind.clone()))
         })
     }
 
-    /// Events that are neither frames nor messages, or are unusual ones: those that are kept whole.
-    pub fn rare(&self) -> impl Iterator<Item = &Event> {
-        self.kept.iter()
+    /// Its messages up to now, for another thread. None where that is not all there is to say of them: some were
+    /// forgotten or are of another session, or its ends changed places.
+    #[must_use]
+    pub fn sequence(&self) -> Option<Messages> {
+        let plain = !self.odd && self.turned.is_empty() && self.gone.0 == 0;
+        plain.then(|| Messages::new(self.conn, self.flow, self.session, self.rows.clone()))
     }
 
     /// How deep one has to look to see a line.
     #[must_use]
     pub fn level_of(&self, line: Line) -> Option<Level> {
-        self.level(line)
+        self.level_in(&self.row(line)?, line.is_second())
     }
 
     /// The beginning of the payload, where the line is a message; none where it was not kept.
@@ -350,8 +383,8 @@ impl Track {
     #[must_use]
     pub fn size(&self) -> usize {
         size_of::<Self>()
-            + self.rows.capacity() * size_of::<Row>()
-            + self.kept.capacity() * size_of::<Event>()
+            + self.rows.size()
+            + self.kept_size()
             + self.texts.capacity()
             + self.text_ends.capacity() * size_of::<u32>()
     }
@@ -429,6 +462,12 @@ impl Line {
     #[must_use]
     pub fn from_number(number: u32) -> Self {
         Self(number)
+    }
+
+    /// The first line of so many rows further on.
+    #[must_use]
+    pub fn further(self, rows: usize) -> Self {
+        Self((self.row() + rows) as u32 * 2)
     }
 
     fn row(self) -> usize {

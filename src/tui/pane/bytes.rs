@@ -11,14 +11,17 @@
 use super::super::app::{App, Pane};
 use super::super::canvas::{heading, put};
 use super::detail;
+use crate::tui::keys::Action;
 use crate::tui::sheet::{Row, Sheet, View};
 use crate::tui::wire::{self, Area, Place};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::cell::RefCell;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 use wscope::engine::Replay;
-use wscope::explain::Traced;
+use wscope::explain::{Lang, Traced};
 use wscope::model::{EventId, EventKind, Ws};
 use wscope::sink::Escaped;
 
@@ -36,18 +39,37 @@ pub struct State {
     /// Where the bytes of a compressed message came from, and the job that was to find out.
     pub traced: Option<Box<Traced>>,
     pub asked_trace: Option<u64>,
+    /// What is to be done with them once they are here.
+    pub once_here: Option<Action>,
+    /// How they were laid out last, and for which width and language.
+    pub laid_out: RefCell<Option<((usize, View, Lang), Rc<Sheet>)>>,
 }
 
 impl State {
     pub fn replay(&self) -> Option<&Arc<Replay>> {
         self.answer.as_ref()?.as_ref().ok()
     }
+
+    /// The bytes, laid out: once, however often they are drawn. A megabyte of JSON takes its time.
+    pub fn sheet(&self, width: usize, lang: Lang) -> Option<Rc<Sheet>> {
+        let replay = self.replay()?;
+        let wanted = (width, self.view, lang);
+        let mut laid_out = self.laid_out.borrow_mut();
+        if let Some((is, sheet)) = &*laid_out
+            && *is == wanted
+            && sheet.is_of(replay)
+        {
+            return Some(Rc::clone(sheet));
+        }
+        let sheet = Rc::new(Sheet::new(replay, width, self.view, lang));
+        *laid_out = Some((wanted, Rc::clone(&sheet)));
+        Some(sheet)
+    }
 }
 
 /// The byte under the cursor.
 pub fn under_cursor(app: &App, width: usize) -> Option<(Area, u64)> {
-    let replay = app.bytes.replay()?;
-    let sheet = Sheet::new(replay, width, app.bytes.view, app.lang);
+    let sheet = app.bytes.sheet(width, app.lang)?;
     let (row, column) = app.bytes.cursor;
     match sheet.row(row.min(sheet.height().saturating_sub(1))) {
         Row::Bytes {
@@ -114,8 +136,7 @@ pub fn is_compressed(replay: &Replay) -> bool {
 /// The bytes of the payload that the line under the cursor stands for, or the smallest part of the JSON that the byte
 /// under it is in.
 pub fn part_under_cursor(app: &App, width: usize) -> Option<Range<u64>> {
-    let replay = app.bytes.replay()?;
-    let sheet = Sheet::new(replay, width, app.bytes.view, app.lang);
+    let sheet = app.bytes.sheet(width, app.lang)?;
     let (row, column) = app.bytes.cursor;
     match sheet.row(row.min(sheet.height().saturating_sub(1))) {
         Row::Text(_, bytes) => bytes,
@@ -131,10 +152,9 @@ pub fn part_under_cursor(app: &App, width: usize) -> Option<Range<u64>> {
 
 /// Moves the cursor by rows and bytes; it stays within the sheet.
 pub fn step(app: &mut App, width: usize, rows: isize, bytes: isize) {
-    let Some(replay) = app.bytes.replay() else {
+    let Some(sheet) = app.bytes.sheet(width, app.lang) else {
         return;
     };
-    let sheet = Sheet::new(replay, width, app.bytes.view, app.lang);
     let last = sheet.height().saturating_sub(1);
     let length = |row: usize| match sheet.row(row) {
         Row::Bytes { len, .. } => len,
@@ -195,9 +215,11 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         _ if app.bytes.of.is_none() => {}
         None => say(&app.tr("reading the capture again …", &[]), buf),
         Some(Err(error)) => say(&Escaped(error).to_string(), buf),
-        Some(Ok(replay)) => {
+        Some(Ok(_)) => {
             let width = inside.width.into();
-            let sheet = Sheet::new(replay, width, app.bytes.view, app.lang);
+            let Some(sheet) = app.bytes.sheet(width, app.lang) else {
+                return;
+            };
             let linked = detail::linked(app, width);
             let cursor = focused.then(|| under_cursor(app, width)).flatten();
             for (at, y) in (app.bytes.top..sheet.height()).zip(inside.y..inside.bottom()) {
@@ -286,10 +308,8 @@ fn row(
 
 /// How many rows it takes to show all.
 pub fn height(app: &App, width: usize) -> usize {
-    match &app.bytes.answer {
-        Some(Ok(replay)) => Sheet::new(replay, width, app.bytes.view, app.lang).height(),
-        _ => 0,
-    }
+    let sheet = app.bytes.sheet(width, app.lang);
+    sheet.map_or(0, |sheet| sheet.height())
 }
 
 #[cfg(test)]
@@ -308,6 +328,15 @@ mod tests {
     fn a_head_on_a_large_screen() {
         let mut bench = Bench::new("tour.pcapng", LARGE);
         assert_snapshot!(bench.press("j\n").screen());
+    }
+
+    #[test]
+    fn where_an_inflated_byte_came_from_on_a_small_screen() {
+        let mut bench = Bench::new("deflate.pcapng", SMALL);
+        bench.press("&websocket.payload.text matches r\"^[{\\[]\"\nG\n\n");
+        to_payload(&mut bench, 9);
+        assert!(bench.app.bytes.traced.is_some());
+        assert_snapshot!(bench.screen());
     }
 
     #[test]

@@ -240,8 +240,9 @@ mod tests {
             .index
             .tracks()
             .iter()
-            .flat_map(|track| track.rare())
-            .filter(|event| matches!(event.kind, wscope::model::EventKind::Finding(_)))
+            .flat_map(|track| {
+                track.those(|kind| matches!(kind, wscope::model::EventKind::Finding(_)))
+            })
             .map(|event| event.id)
             .collect();
         assert!(findings.len() > 5);

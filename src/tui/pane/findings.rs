@@ -38,10 +38,10 @@ impl State {
             .tracks()
             .iter()
             .enumerate()
-            .flat_map(|(at, track)| track.rare().map(move |event| (at, event)))
-            .filter(|(_, event)| finding(event).is_some_and(|it| it.verdict == Verdict::Fail))
+            .filter(|(_, track)| track.findings.iter().any(|&count| count > 0))
+            .flat_map(|(at, track)| track.those(is_failure).map(move |event| (at, event)))
             .take(MOST)
-            .map(|(at, event)| (at, Box::new(event.clone())))
+            .map(|(at, event)| (at, Box::new(event)))
             .collect();
         list.sort_by_key(|(_, event)| {
             let severity = finding(event).map_or(Severity::Note, |it| it.severity);
@@ -63,6 +63,10 @@ impl State {
             .min(self.at)
             .max((self.at + 1).saturating_sub(height));
     }
+}
+
+fn is_failure(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Finding(finding) if finding.verdict == Verdict::Fail)
 }
 
 pub fn finding(event: &Event) -> Option<&Finding> {

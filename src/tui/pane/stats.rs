@@ -57,10 +57,7 @@ impl State {
             let since = time.since(track.first).max(0) as u128;
             (since * SLICES as u128 / (whole + 1)) as usize
         };
-        for line in track.lines(Line::FIRST, Level::Messages) {
-            let Some(event) = track.event(line) else {
-                continue;
-            };
+        for (_, event) in track.events(Line::FIRST, Level::Messages) {
             let (EventKind::Ws(Ws::Message(message)), Some(dir)) = (&event.kind, event.dir) else {
                 continue;
             };
@@ -76,7 +73,7 @@ impl State {
         }
         self.trips = track
             .rare()
-            .filter_map(|event| match &event.kind {
+            .filter_map(|kind| match &*kind {
                 EventKind::Insight(insight) => match insight.kind {
                     InsightKind::RoundTrip { nanos, .. } => u64::try_from(nanos).ok(),
                     _ => None,

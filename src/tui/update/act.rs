@@ -85,6 +85,10 @@ pub fn act(app: &mut App, action: Action, jobs: &mut Vec<Job>) {
             }
         }
         Action::NextMark => next_mark(app),
+        // Who is faster than the disk does not have to press the key again.
+        Action::Compare | Action::Copy if app.bytes.of.is_some() && app.bytes.answer.is_none() => {
+            app.bytes.once_here = Some(action);
+        }
         Action::Compare => compare(app, jobs),
         Action::Copy => copy(app, jobs),
         Action::CopyCommand => {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::tui::app::Pane;
 use crate::tui::fixture::{Bench, LARGE, SMALL, messages};
+use crate::tui::jobs;
+use crossterm::event::KeyCode;
 use std::path::{Path, PathBuf};
 use wscope::model::{EventId, EventKind, Kind, Ws};
 use wscope::sink::Level;
@@ -94,6 +96,33 @@ fn an_answer_that_comes_too_late_is_dropped() {
         answer: Err("old".into()),
     });
     assert_eq!(bench.screen(), shown);
+}
+
+#[test]
+fn what_is_to_be_copied_before_it_is_here_is_copied_once_it_is() {
+    let mut bench = Bench::new("tour.pcapng", SMALL);
+    bench.press(":at 16.1\n");
+    let key = |c| Msg::Input(Input::Key(KeyEvent::from(KeyCode::Char(c))));
+    let asked = update(&mut bench.app, key('j'));
+    assert!(bench.app.bytes.answer.is_none());
+    assert!(update(&mut bench.app, key('y')).is_empty());
+    let mut answers = Vec::new();
+    for job in asked {
+        jobs::run(&bench.source, job, &|| true, &mut |msg| {
+            answers.push(msg);
+            true
+        });
+    }
+    for msg in answers {
+        bench.feed(msg);
+    }
+    assert_eq!(selected(&bench), "17.1".parse().unwrap());
+    assert_eq!(bench.copied.as_deref(), Some("hello from the browser"));
+    // What was wished for one event is not done to another.
+    update(&mut bench.app, key('j'));
+    update(&mut bench.app, key('y'));
+    bench.press("k");
+    assert_eq!(bench.copied.as_deref(), Some("hello from the browser"));
 }
 
 #[test]

@@ -147,11 +147,10 @@ impl State {
 
     fn grow(&mut self, track: &Track, passes: &dyn Fn(Line) -> bool) {
         let mut last = self.rows.last().map(|row| track.time(row.target()));
-        for line in track.lines(self.seen, self.level) {
+        for (line, time) in track.times(self.seen, self.level) {
             if !passes(line) {
                 continue;
             }
-            let time = track.time(line);
             if last.is_some_and(|last| time.since(last) >= SILENCE) {
                 self.rows.push(Row::silence_before(line));
             }
