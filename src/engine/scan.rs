@@ -47,14 +47,18 @@ pub struct Course<I> {
     pub messages: I,
 }
 
+/// Who is told of a message: its connection, the message, and its payload where it was found.
+pub type Found<'a, T> = dyn FnMut(ConnId, &T, Option<&[u8]>) + 'a;
+
 /// Which of two threads a connection is for.
 #[must_use]
 pub fn half(flow: &Flow) -> u16 {
-    halve(flow.client, flow.server)
+    halve(flow.client.port, flow.server.port)
 }
 
-fn halve(a: Endpoint, b: Endpoint) -> u16 {
-    (a.port ^ b.port) & 1
+/// By all bits of the ports: of those that clients of one kind choose, the lowest may always be the same.
+fn halve(a: u16, b: u16) -> u16 {
+    (a ^ b).count_ones() as u16 & 1
 }
 
 /// For which thread a packet is, where it is as most are: TCP in IPv4 without options, whole, on Ethernet.
@@ -64,11 +68,12 @@ fn peek(packet: &Packet<'_>) -> Option<u16> {
         return None;
     };
     // The fragment's offset, and whether more come; then the protocol; then the ports.
-    let [_, _, _, _, _, more, 0, _, 6, .., a, _, b] = rest else {
+    let [_, _, _, _, _, more, 0, _, 6, .., a, b, c, d] = rest else {
         return None;
     };
     let fits = packet.link == Link::ETHERNET && more & 0x3f == 0;
-    fits.then_some(u16::from(a ^ b) & 1)
+    let port = |high: &u8, low: &u8| u16::from_be_bytes([*high, *low]);
+    fits.then(|| halve(port(a, b), port(c, d)))
 }
 
 /// Bytes of a direction that are held at most, until the message that they belong to is complete.
@@ -88,7 +93,7 @@ impl Trail {
         &self,
         config: &Config,
         courses: Vec<Course<I>>,
-        found: &mut dyn FnMut(ConnId, &T, Option<&[u8]>),
+        found: &mut Found<'_, T>,
         mut watch: impl FnMut(u64, u64) -> bool,
     ) -> Result<bool, Error> {
         let mut waiting: HashMap<_, _> = courses.into_iter().map(|it| (it.conn, it)).collect();
@@ -131,7 +136,7 @@ impl Trail {
             let Decoded::Tcp(segment) = &decoder.decode(&packet) else {
                 continue;
             };
-            if Some(halve(segment.src, segment.dst)) != mine {
+            if Some(halve(segment.src.port, segment.dst.port)) != mine {
                 continue;
             }
             let key = Key::new(segment.src, segment.dst);
@@ -164,7 +169,7 @@ impl Trail {
 
 /// Who is told what was found.
 struct Tell<'a, T> {
-    found: &'a mut dyn FnMut(ConnId, &T, Option<&[u8]>),
+    found: &'a mut Found<'a, T>,
     unmasked: Vec<u8>,
     /// Bytes of a message that are joined at most.
     most: usize,

@@ -208,10 +208,9 @@ impl Sifting {
                 loan: Loan::default(),
                 start,
             };
-            match self.needle.decide(&view) {
-                Some(true) => self.hits.set(at, line),
-                // An unusual message is read with all the others.
-                Some(false) | None => {}
+            // An unusual message, which it cannot decide, is read with all the others.
+            if self.needle.decide(&view) == Some(true) {
+                self.hits.set(at, line);
             }
         }
         if next < until {

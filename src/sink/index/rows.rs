@@ -20,6 +20,8 @@ const BLOCK: usize = 64;
 #[derive(Clone, Default, Debug)]
 pub(super) struct Rows {
     blocks: Arc<Vec<Block>>,
+    /// How many rows are in blocks: asked for with every event.
+    sealed: u32,
     tail: Vec<Row>,
 }
 
@@ -39,10 +41,7 @@ impl Rows {
 
     /// How many are in blocks.
     fn sealed(&self) -> usize {
-        let last = self.blocks.last();
-        last.map_or(0, |block| {
-            block.before as usize + usize::from(block.bytes[0])
-        })
+        self.sealed as usize
     }
 
     pub fn push(&mut self, row: Row) {
@@ -99,6 +98,7 @@ impl Rows {
             && !self.tail.is_empty()
         {
             let mut rows: Vec<_> = self.iter(last.before as usize).collect();
+            self.sealed = last.before;
             Arc::make_mut(&mut self.blocks).pop();
             std::mem::swap(&mut rows, &mut self.tail);
         }
@@ -116,7 +116,7 @@ impl Rows {
         };
         let block = Block {
             first: first.id(false),
-            before: self.sealed() as u32,
+            before: self.sealed,
             bytes: encode(&self.tail).into(),
         };
         let blocks = Arc::make_mut(&mut self.blocks);
@@ -124,6 +124,7 @@ impl Rows {
             blocks.reserve_exact((blocks.len() / 4).max(2));
         }
         blocks.push(block);
+        self.sealed += self.tail.len() as u32;
         self.tail.clear();
     }
 

@@ -41,9 +41,12 @@ pub struct State {
     pub asked_trace: Option<u64>,
     /// What is to be done with them once they are here.
     pub once_here: Option<Action>,
-    /// How they were laid out last, and for which width and language.
-    pub laid_out: RefCell<Option<((usize, View, Lang), Rc<Sheet>)>>,
+    /// How they were laid out last.
+    pub laid_out: RefCell<Option<LaidOut>>,
 }
+
+/// The sheet for a width, a view and a language.
+type LaidOut = ((usize, View, Lang), Rc<Sheet>);
 
 impl State {
     pub fn replay(&self) -> Option<&Arc<Replay>> {
