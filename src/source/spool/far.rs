@@ -170,7 +170,8 @@ impl Spool {
     pub fn far(file: File, bytes: u64, link: UnixStream) -> io::Result<Self> {
         let mut spool = Self::into(Arc::new(Ring::new(file, bytes)))?;
         spool.reader = Some(link);
-        spool.tell()?;
+        // The head of a capture without packets.
+        spool.put()?;
         Ok(spool)
     }
 

@@ -16,8 +16,6 @@ pub struct Spool {
     /// Bytes of the segment that lie in the file.
     committed: u64,
     next: PacketNo,
-    /// Something was added that is not committed.
-    fresh: bool,
     /// What was dropped and not told yet, and what was told in this segment.
     dropped: (u64, u64),
     last: (Link, Timestamp),
@@ -76,7 +74,6 @@ impl Spool {
             segment: 0,
             committed: 0,
             next: PacketNo::FIRST,
-            fresh: false,
             dropped: (0, 0),
             last: (Link::ETHERNET, Timestamp::default()),
             reader: None,
@@ -96,7 +93,6 @@ impl Spool {
         self.last = (packet.link, packet.time);
         self.tell_drops()?;
         self.out.packet(packet)?;
-        self.fresh = true;
         self.next = self.next.next();
         if self.out.get_mut().len() >= CHUNK {
             self.commit()?;
@@ -121,12 +117,11 @@ impl Spool {
         self.put()
     }
 
-    fn put(&mut self) -> io::Result<()> {
-        // The head of a segment alone tells nothing.
-        if !std::mem::take(&mut self.fresh) {
+    pub(super) fn put(&mut self) -> io::Result<()> {
+        let bytes = self.out.get_mut();
+        if bytes.is_empty() {
             return Ok(());
         }
-        let bytes = self.out.get_mut();
         self.ring.write(bytes, self.segment, self.committed)?;
         self.committed += bytes.len() as u64;
         bytes.clear();
@@ -170,7 +165,6 @@ impl Spool {
             return Ok(());
         }
         *told += std::mem::take(new);
-        self.fresh = true;
         let (link, time) = self.last;
         let interface = Interface {
             name: None,
