@@ -17,8 +17,9 @@ use std::sync::mpsc::{Receiver, SyncSender};
 /// Batches on their way; whoever has more waits.
 pub(super) const AHEAD: usize = 4;
 
-/// A batch goes once it has so many steps, or so many bytes that are lent with them.
-const STEPS: usize = 1024;
+/// A batch goes once it has so many steps, or so many bytes that are lent with them. Smaller ones make
+/// the two halves wait for each other more often.
+const STEPS: usize = 4096;
 const BYTES: usize = 1 << 18;
 
 /// One call of a sink; what is larger lies in a list of its own, in the same order.

@@ -58,9 +58,11 @@ pub fn run_along(
 ) -> io::Result<Run> {
     let config = config.into();
     folded(sink, |sink| {
-        // Who sees segments sees them before they are taken apart; what waits for a stream does not wait
-        // for a batch to be full.
-        match config.threads > 1 && !sink.want().segments && capture.is_all_there() {
+        // What only counts is done sooner than handed over. Who sees segments sees them before they are taken
+        // apart; and what comes from a stream does not wait for a batch to be full.
+        let want = sink.want();
+        let pays = !want.unjudged || want.insights || want.joined;
+        match config.threads > 1 && pays && !want.segments && capture.is_all_there() {
             true => run_apart(capture, config, sink, trail, watch),
             false => read(capture, config, sink, trail, watch, |_, _| Ok(())),
         }
