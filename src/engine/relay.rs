@@ -158,6 +158,15 @@ impl Relay {
         }
     }
 
+    /// Hands on what there is where that is much: before anything else is noted, also within a packet, since
+    /// the end of a capture ends all connections at once.
+    #[inline]
+    fn make_room(&mut self) {
+        if self.batch.steps.len() >= STEPS || self.batch.bytes.len() >= BYTES {
+            self.send();
+        }
+    }
+
     fn of(&mut self, flow: &Flow) {
         if self.flow.as_ref() != Some(flow) {
             self.flow = Some(*flow);
@@ -178,6 +187,7 @@ impl Sink for Relay {
     }
 
     fn event(&mut self, event: &Event, flow: &Flow, loan: Loan<'_>) -> io::Result<()> {
+        self.make_room();
         self.of(flow);
         let loan = self.batch.lend(loan);
         self.batch.events.push((event.clone(), loan));
@@ -186,6 +196,7 @@ impl Sink for Relay {
     }
 
     fn part(&mut self, of: MessageRef, at: u64, loan: Loan<'_>) -> io::Result<()> {
+        self.make_room();
         let loan = self.batch.lend(loan);
         self.batch.parts.push(Part { of, at, loan });
         self.push(Step::Part);
@@ -193,6 +204,7 @@ impl Sink for Relay {
     }
 
     fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
+        self.make_room();
         let bytes = self.batch.copy(piece.bytes);
         let Piece {
             conn,
@@ -230,6 +242,7 @@ impl Sink for Relay {
 
     fn collect(&mut self, conn: ConnId, flow: &Flow) {
         if self.told {
+            self.make_room();
             self.of(flow);
             self.push(Step::Collect(conn));
         }
@@ -239,10 +252,6 @@ impl Sink for Relay {
         if self.told || now.at_end {
             self.push(Step::Settle(now, facts));
             self.told = false;
-            // Between packets, so that what folds never waits within one.
-            if self.batch.steps.len() >= STEPS || self.batch.bytes.len() >= BYTES {
-                self.send();
-            }
         }
     }
 }
