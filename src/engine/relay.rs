@@ -114,12 +114,12 @@ pub(super) struct Relay {
     /// Nobody listens any more.
     alone: bool,
     full: SyncSender<Batch>,
-    empty: Receiver<Batch>,
+    used: Receiver<Batch>,
 }
 
 impl Relay {
-    /// Hands on what a sink wants that needs this; emptied batches come back.
-    pub fn new(want: Want, full: SyncSender<Batch>, empty: Receiver<Batch>) -> Self {
+    /// Hands on what a sink wants that needs this; batches that were told come back.
+    pub fn new(want: Want, full: SyncSender<Batch>, used: Receiver<Batch>) -> Self {
         Self {
             want: Want {
                 apart: true,
@@ -130,13 +130,15 @@ impl Relay {
             told: false,
             alone: false,
             full,
-            empty,
+            used,
         }
     }
 
     /// Hands on what there is.
     fn send(&mut self) {
-        let next = self.empty.try_recv().unwrap_or_default();
+        let mut next = self.used.try_recv().unwrap_or_default();
+        // Here, where it was taken, memory is given back at less cost.
+        next.clear();
         let batch = std::mem::replace(&mut self.batch, next);
         self.flow = None;
         self.alone |= self.full.send(batch).is_err();
@@ -277,7 +279,7 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Tells what is in a batch, and empties it.
+    /// Tells what is in a batch.
     ///
     /// # Errors
     /// Whatever the sink said first.
@@ -330,7 +332,6 @@ impl<'a> Delivery<'a> {
                 Step::Gone(conn) => self.sink.gone(*conn),
             }
         }
-        batch.clear();
         Ok(())
     }
 

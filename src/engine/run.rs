@@ -152,12 +152,12 @@ fn run_apart(
 ) -> io::Result<Run> {
     let want = sink.want();
     let (full, batches) = mpsc::sync_channel(relay::AHEAD);
-    let (emptied, empty) = mpsc::channel();
+    let (back, used) = mpsc::channel();
     let far = Mutex::new(None);
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let reading = scope.spawn(|| {
-            let mut relay = Relay::new(want, full, empty);
+            let mut relay = Relay::new(want, full, used);
             let watch = |progress, counts| {
                 *lock(&far) = Some((progress, counts));
                 !stop.load(Ordering::Relaxed)
@@ -170,7 +170,7 @@ fn run_apart(
         let told: io::Result<()> = batches.into_iter().try_for_each(|mut batch| {
             delivery.tell(&mut batch)?;
             // Nobody wants it back where the other thread is over.
-            let _ = emptied.send(batch);
+            let _ = back.send(batch);
             let far = lock(&far).take();
             if far.is_some_and(|(progress, counts)| !watch(progress, counts)) {
                 stop.store(true, Ordering::Relaxed);
