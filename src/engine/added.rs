@@ -1,6 +1,6 @@
 //! What sinks that fold add to the timeline, behind all facts of a packet.
 
-use crate::model::{ConnId, Event, EventId, EventKind, Flow, Loan, Now, Place, Sink};
+use crate::model::{ConnId, EventKind, Flow, Loan, Now, Place, Sink};
 use std::io;
 
 /// What a sink added to the facts of the packet at hand, and the connections that are over with it.
@@ -63,22 +63,7 @@ fn tell(
     nth: &mut u32,
     (conn, flow, place, kind): (ConnId, Flow, Place, EventKind),
 ) -> io::Result<()> {
-    let id = EventId {
-        at: now.cause(),
-        nth: *nth,
-    };
+    let event = now.event(*nth, conn, place, kind);
     *nth = nth.saturating_add(1);
-    let event = Event {
-        id,
-        packet: now.packet,
-        first: place.first.unwrap_or(now.packet),
-        time: now.time,
-        conn,
-        dir: place.dir,
-        span: place.span,
-        trust: place.trust,
-        about: place.about,
-        kind,
-    };
     sink.event(&event, &flow, Loan::default())
 }

@@ -8,7 +8,7 @@
 
 use super::added::{self, Added};
 use crate::model::{
-    ConnId, Dir, Event, Flow, Loan, MessageRef, Now, PacketNo, Piece, Sink, Space, Span, Want, Wire,
+    ConnId, Dir, Event, Flow, Loan, MessageRef, Now, PacketNo, Piece, Sink, Want, Wire,
 };
 use std::io;
 use std::ops::Range;
@@ -45,17 +45,6 @@ struct Part {
     loan: Lent,
 }
 
-/// Bytes of a stream.
-struct Passage {
-    conn: ConnId,
-    dir: Dir,
-    at: u64,
-    packet: PacketNo,
-    space: Space,
-    carrier: Option<Span>,
-    bytes: Range<usize>,
-}
-
 /// Where in a batch the bytes of a loan lie, and what is unknown of them.
 struct Lent {
     bytes: Range<usize>,
@@ -68,7 +57,8 @@ pub(super) struct Batch {
     steps: Vec<Step>,
     events: Vec<(Event, Lent)>,
     parts: Vec<Part>,
-    passages: Vec<Passage>,
+    /// Pieces of streams, and where their bytes lie.
+    pieces: Vec<(Piece<'static>, Range<usize>)>,
     flows: Vec<Flow>,
     bytes: Vec<u8>,
     unknown: Vec<Range<u64>>,
@@ -79,7 +69,7 @@ impl Batch {
         self.steps.clear();
         self.events.clear();
         self.parts.clear();
-        self.passages.clear();
+        self.pieces.clear();
         self.flows.clear();
         self.unknown.clear();
         self.bytes.clear();
@@ -208,24 +198,7 @@ impl Sink for Relay {
     fn stream(&mut self, piece: Piece<'_>) -> io::Result<()> {
         self.make_room();
         let bytes = self.batch.copy(piece.bytes);
-        let Piece {
-            conn,
-            dir,
-            at,
-            packet,
-            space,
-            carrier,
-            bytes: _,
-        } = piece;
-        self.batch.passages.push(Passage {
-            conn,
-            dir,
-            at,
-            packet,
-            space,
-            carrier,
-            bytes,
-        });
+        self.batch.pieces.push((piece.place(), bytes));
         self.push(Step::Stream);
         Ok(())
     }
@@ -286,7 +259,7 @@ impl<'a> Delivery<'a> {
     pub fn tell(&mut self, batch: &mut Batch) -> io::Result<()> {
         let mut flow = None;
         let (mut flows, mut parts) = (batch.flows.iter(), batch.parts.iter());
-        let (mut events, mut passages) = (batch.events.iter_mut(), batch.passages.iter());
+        let (mut events, mut pieces) = (batch.events.iter_mut(), batch.pieces.iter());
         let bytes = &batch.bytes;
         let lent = |loan: &Lent| Loan {
             bytes: &bytes[loan.bytes.clone()],
@@ -307,16 +280,9 @@ impl<'a> Delivery<'a> {
                     }
                 }
                 Step::Stream => {
-                    if let Some(it) = passages.next() {
-                        self.sink.stream(Piece {
-                            conn: it.conn,
-                            dir: it.dir,
-                            at: it.at,
-                            packet: it.packet,
-                            space: it.space,
-                            carrier: it.carrier,
-                            bytes: &bytes[it.bytes.clone()],
-                        })?;
+                    if let Some((piece, range)) = pieces.next() {
+                        let bytes = &bytes[range.clone()];
+                        self.sink.stream(Piece { bytes, ..*piece })?;
                     }
                 }
                 Step::Flow => flow = flows.next(),

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::model::{
     Config, ConnId, Dir, Endpoint, Flow, Frame, Link, Packet, PacketNo, Segment, Space, Span,
 };
+use crate::proto::{FrameHeader, frame_header};
 use crate::tcp::{Key, Table};
 use std::collections::HashMap;
 
@@ -196,31 +197,17 @@ impl<T: Lies> Tell<'_, T> {
     }
 }
 
-/// Whether these bytes are the header of this frame.   RFC 6455 section 5.2
-fn is_header(frame: &Frame, header: &[u8]) -> bool {
-    let [first, second, rest @ ..] = header else {
-        return false;
+/// Whether these bytes, all of them, are the header of this frame.   RFC 6455 section 5.2
+fn is_header(frame: &Frame, bytes: &[u8]) -> bool {
+    let wanted = FrameHeader {
+        fin: frame.fin,
+        rsv: frame.rsv,
+        opcode: frame.opcode,
+        masking_key: frame.masking_key,
+        length: frame.length,
+        header_length: frame.header_length,
     };
-    let fin = u8::from(frame.fin) << 7;
-    let key = frame.masking_key.map(|key| key.0);
-    let (length, masked) = match key {
-        Some(key) => match rest.split_last_chunk() {
-            Some((length, found)) if *found == key => (length, 0x80),
-            _ => return false,
-        },
-        None => (rest, 0),
-    };
-    let length = match (second & 0x7f, length) {
-        (126, &[a, b]) => u64::from(u16::from_be_bytes([a, b])),
-        (127, length) => match length.try_into() {
-            Ok(length) => u64::from_be_bytes(length),
-            Err(_) => return false,
-        },
-        (short, []) => short.into(),
-        _ => return false,
-    };
-    let same = *first == fin | (frame.rsv & 7) << 4 | frame.opcode.0 & 15;
-    same && second & 0x80 == masked && length == frame.length
+    matches!(frame_header(bytes), Ok(([], found)) if found == wanted)
 }
 
 /// A connection whose packets go by.

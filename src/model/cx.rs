@@ -1,8 +1,8 @@
 //! What a layer may know while it works, and the way its events take.
 
 use super::{
-    Anomaly, By, Carried, ConnId, Dir, Event, EventId, EventKind, Flow, Keys, Limits, Loan,
-    MessageRef, PacketNo, Piece, SessionId, Sink, Space, Span, Timestamp, Trust, Want, What, Ws,
+    Anomaly, By, Carried, ConnId, Dir, EventId, EventKind, Flow, Keys, Limits, Loan, MessageRef,
+    Now, PacketNo, Piece, SessionId, Sink, Space, Span, Timestamp, Trust, Want, What, Ws,
 };
 use std::borrow::Cow;
 use std::io;
@@ -122,16 +122,8 @@ impl Cx<'_> {
 
     /// Puts an event on the timeline.
     pub fn emit(&mut self, place: Place, kind: EventKind, loan: Loan<'_>) -> EventId {
-        let at = if self.at_end {
-            PacketNo::END
-        } else {
-            self.packet
-        };
-        let id = EventId {
-            at,
-            nth: self.counters.events,
-        };
-        self.counters.events = self.counters.events.saturating_add(1);
+        let nth = self.counters.events;
+        self.counters.events = nth.saturating_add(1);
         let space = self.space;
         let span = match space {
             Space::Tcp => place.span,
@@ -140,36 +132,30 @@ impl Cx<'_> {
                 ..place.span
             },
         };
+        let now = Now {
+            packet: self.packet,
+            at_end: self.at_end,
+            time: self.time,
+        };
+        let event = now.event(nth, self.conn, Place { span, ..place }, kind);
         if self.want.marks
-            && let EventKind::Ws(Ws::Message(_)) = kind
-            && let Some(dir) = place.dir
+            && let EventKind::Ws(Ws::Message(_)) = event.kind
+            && let Some(dir) = event.dir
             && let Some((span, whole)) = match space {
                 Space::Tcp => Some((span, true)),
                 Space::Tls(_) => dir.of(&self.carried).find(span),
             }
         {
             self.marks.push(Mark {
-                event: id,
+                event: event.id,
                 dir,
                 span,
                 whole,
             });
         }
-        let event = Event {
-            id,
-            packet: self.packet,
-            first: place.first.unwrap_or(self.packet),
-            time: self.time,
-            conn: self.conn,
-            dir: place.dir,
-            span,
-            trust: place.trust,
-            about: place.about,
-            kind,
-        };
         let result = self.sink.event(&event, &self.flow, loan);
         self.keep(result);
-        id
+        event.id
     }
 
     /// Says what could not be seen or understood.

@@ -1,8 +1,8 @@
 //! What takes events.
 
 use super::{
-    ConnId, Dir, Event, EventKind, Flow, Kind, PacketNo, Place, Segment, SessionId, Space, Span,
-    Timestamp, Wire,
+    ConnId, Dir, Event, EventId, EventKind, Flow, Kind, PacketNo, Place, Segment, SessionId, Space,
+    Span, Timestamp, Wire,
 };
 use std::io;
 use std::ops::Range;
@@ -193,6 +193,27 @@ impl Now {
             false => self.packet,
         }
     }
+
+    /// An event of this moment: of all that it causes, the one with this number.
+    #[must_use]
+    #[inline]
+    pub fn event(&self, nth: u32, conn: ConnId, place: Place, kind: EventKind) -> Event {
+        Event {
+            id: EventId {
+                at: self.cause(),
+                nth,
+            },
+            packet: self.packet,
+            first: place.first.unwrap_or(self.packet),
+            time: self.time,
+            conn,
+            dir: place.dir,
+            span: place.span,
+            trust: place.trust,
+            about: place.about,
+            kind,
+        }
+    }
 }
 
 /// An event's payload, lent for the length of a call.
@@ -226,6 +247,31 @@ pub struct MessageRef {
     pub session: SessionId,
     /// Text or binary.
     pub kind: Kind,
+}
+
+impl Piece<'_> {
+    /// Where it lies, without the bytes.
+    #[must_use]
+    pub fn place(&self) -> Piece<'static> {
+        let Self {
+            conn,
+            dir,
+            at,
+            packet,
+            space,
+            carrier,
+            bytes: _,
+        } = *self;
+        Piece {
+            conn,
+            dir,
+            at,
+            packet,
+            space,
+            carrier,
+            bytes: &[],
+        }
+    }
 }
 
 /// Bytes of a stream, in order.

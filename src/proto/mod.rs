@@ -30,6 +30,7 @@ mod websocket;
 
 pub use detect::asks;
 pub use host::Host;
+pub(crate) use websocket::{Header as FrameHeader, header as frame_header};
 
 use crate::model::{Cx, Dir, Input, Span, What};
 use detect::Detect;

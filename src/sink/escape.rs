@@ -26,7 +26,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// Whether these bytes are printable ASCII alone.
-fn is_plain(bytes: &[u8]) -> bool {
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 

@@ -1,6 +1,6 @@
 //! An event in one line of plain words.
 
-use super::escape::{Escaped, quote};
+use super::escape::{Escaped, is_plain, quote};
 use super::told::insight;
 use crate::field;
 use crate::model::{
@@ -471,8 +471,7 @@ pub(crate) fn bytes(out: &mut String, loan: Loan<'_>) -> Written {
     if loan.bytes.len() > SHOWN {
         out.push_str(" …");
     }
-    let printable = loan.bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    if printable && loan.unknown.is_empty() && (1..=64).contains(&loan.bytes.len()) {
+    if is_plain(loan.bytes) && loan.unknown.is_empty() && (1..=64).contains(&loan.bytes.len()) {
         write!(out, " \"{}\"", loan.bytes.escape_ascii())?;
     }
     Ok(())

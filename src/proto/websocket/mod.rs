@@ -13,11 +13,11 @@ use crate::model::{
     self, Anomaly, CloseCode, Cx, Deflate, Dir, End, EventKind, FrameStart, Input, Kind, Loan,
     Opcode, Open, PacketNo, Place, SessionId, Span, Trust, What, Ws,
 };
+pub use frame::{Header, header};
 pub use resync::{Expect, Search, whole_frames};
 
 use close::Ending;
 use deflate::Inflater;
-use frame::Header;
 use message::{Assembly, Masking};
 
 /// Both directions of a session.

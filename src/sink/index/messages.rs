@@ -1,6 +1,6 @@
 //! The messages of a connection, for another thread: a copy that costs no more than a look.
 
-use super::row::{COMPLETE, COMPRESSED, Row, Tag};
+use super::row::{COMPLETE, COMPRESSED, Row, Tag, packet};
 use super::rows::{Cursor, Rows};
 use crate::model::{ConnId, Dir, Event, EventId, Flow, Frame, PacketNo, SessionId, Span};
 use std::collections::VecDeque;
@@ -93,8 +93,7 @@ impl Moment {
     /// The packets with its first byte and with its last.
     #[must_use]
     pub fn packets(&self) -> (PacketNo, PacketNo) {
-        let of = |number| PacketNo::new(number).unwrap_or(PacketNo::FIRST);
-        (of(self.row.first), of(self.row.packet))
+        (packet(self.row.first), packet(self.row.packet))
     }
 
     /// Its direction.

@@ -8,7 +8,7 @@ use crate::model::{
 /// Where and when something happened; of a frame or a message also what it is.
 ///
 /// A message of one frame shares the row of that frame: the two differ in little.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Row {
     pub time: Timestamp,
     /// Its name: the packet there, which is [`PacketNo::END`] for what only the end shows.
@@ -41,9 +41,10 @@ pub(super) struct Row {
     pub kept: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) enum Tag {
     /// What it is stands in a list of its own.
+    #[default]
     Kept,
     Frame,
     /// A frame, and the message that it is all of.
@@ -75,16 +76,8 @@ impl Row {
             start: event.span.start,
             len: event.span.len,
             about: event.about,
-            wire: 0,
-            length: 0,
-            head: 0,
-            header: 0,
-            key: [0; 4],
-            kind: 0,
-            frames: 0,
-            flags: 0,
-            tag: Tag::Kept,
             kept,
+            ..Self::default()
         };
         match &event.kind {
             EventKind::Ws(Ws::Frame(frame)) if row.holds(frame, session) => Self {
@@ -226,7 +219,8 @@ impl Row {
     }
 }
 
-fn packet(number: u64) -> PacketNo {
+/// The packet with this number.
+pub(super) fn packet(number: u64) -> PacketNo {
     PacketNo::new(number).unwrap_or(PacketNo::FIRST)
 }
 

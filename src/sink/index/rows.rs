@@ -396,20 +396,9 @@ fn decode(bytes: &mut Bytes<'_>, unit: i64, before: &mut Before) -> Row {
         first: packet,
         dir,
         inferred: first & INFERRED != 0,
-        layers: 0,
         start: before.ends[side(dir)],
-        len: 0,
-        about: None,
-        wire: 0,
-        length: 0,
-        head: 0,
-        header: 0,
-        key: [0; 4],
-        kind: 0,
-        frames: 0,
-        flags: 0,
         tag,
-        kept: 0,
+        ..Row::default()
     };
     if first & START != 0 {
         row.start = row.start.wrapping_add(bytes.signed().cast_unsigned());
