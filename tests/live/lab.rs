@@ -151,6 +151,13 @@ impl Lab {
         Wscope::start_unread(command)
     }
 
+    /// One with a server whose log nobody reads.
+    pub fn serving() -> Option<Self> {
+        let mut lab = Self::new()?;
+        lab.serve()?;
+        Some(lab)
+    }
+
     /// Starts the server; false, said aloud, where there is none.
     pub fn serve(&mut self) -> Option<Log> {
         let python = python()?;

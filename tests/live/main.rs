@@ -374,10 +374,7 @@ fn interfaces_are_listed_with_their_addresses() {
 
 #[test]
 fn files_turn_by_size_and_the_oldest_go() {
-    let Some(mut lab) = Lab::new() else { return };
-    if lab.serve().is_none() {
-        return;
-    }
+    let Some(lab) = Lab::serving() else { return };
     let folder = lab.path("turning");
     std::fs::create_dir(&folder).unwrap();
     run("chmod", &["777", folder.to_str().unwrap()]).unwrap();
@@ -415,10 +412,7 @@ fn files_turn_by_size_and_the_oldest_go() {
 
 #[test]
 fn however_it_ends_the_file_is_whole() {
-    let Some(mut lab) = Lab::new() else { return };
-    if lab.serve().is_none() {
-        return;
-    }
+    let Some(lab) = Lab::serving() else { return };
     for signal in ["INT", "TERM", "HUP"] {
         let file = lab.path(&format!("{signal}.pcapng"));
         let mut live = lab.live(&["-w", file.to_str().unwrap(), "--events", "ws.message"]);
@@ -485,10 +479,7 @@ impl Drop for Disk {
 
 #[test]
 fn a_full_disk_ends_it_and_leaves_a_whole_file() {
-    let Some(mut lab) = Lab::new() else { return };
-    if lab.serve().is_none() {
-        return;
-    }
+    let Some(lab) = Lab::serving() else { return };
     let Some(disk) = Disk::new(&lab) else { return };
     let file = Path::new(&disk.0).join("full.pcapng");
     for findings in [false, true] {
@@ -510,10 +501,7 @@ fn a_full_disk_ends_it_and_leaves_a_whole_file() {
 
 #[test]
 fn a_disk_too_small_for_the_spool_ends_it_and_leaves_a_whole_file() {
-    let Some(mut lab) = Lab::new() else { return };
-    if lab.serve().is_none() {
-        return;
-    }
+    let Some(lab) = Lab::serving() else { return };
     let Some(disk) = Disk::new(&lab) else { return };
     let file = lab.path("whole.pcapng");
     let spool = ["--spool-dir", &disk.0, "--spool", "1G"];
@@ -577,10 +565,7 @@ fn a_file_that_cannot_be_made_is_named() {
 #[test]
 fn a_terminal_that_is_closed_ends_it_and_leaves_a_whole_file() {
     use std::io::Write as _;
-    let Some(mut lab) = Lab::new() else { return };
-    if lab.serve().is_none() {
-        return;
-    }
+    let Some(lab) = Lab::serving() else { return };
     let file = lab.path("closed.pcapng");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/closed.py");
     let mut command = lab.command(&lab.client, "python3");
@@ -607,10 +592,7 @@ fn a_terminal_that_is_closed_ends_it_and_leaves_a_whole_file() {
 
 #[test]
 fn an_interface_that_goes_away_is_named() {
-    let Some(mut lab) = Lab::new() else { return };
-    if lab.serve().is_none() {
-        return;
-    }
+    let Some(lab) = Lab::serving() else { return };
     let file = lab.path("gone.pcapng");
     let mut live = lab.live(&["-w", file.to_str().unwrap(), "--events", "ws.message"]);
     lab.talk(5, 0.0, 100);
@@ -629,10 +611,7 @@ fn an_interface_that_goes_away_is_named() {
 
 #[test]
 fn a_reader_that_stands_still_costs_what_the_spool_cannot_hold_and_says_so() {
-    let Some(mut lab) = Lab::new() else { return };
-    if lab.serve().is_none() {
-        return;
-    }
+    let Some(lab) = Lab::serving() else { return };
     let file = lab.path("all.pcapng");
     // The smallest spool there is: one megabyte.
     let live = lab.live_unread(&[
@@ -693,10 +672,7 @@ fn a_reader_that_stands_still_costs_what_the_spool_cannot_hold_and_says_so() {
 
 #[test]
 fn what_comes_through_a_pipe_or_grows_is_read_as_it_comes() {
-    let Some(mut lab) = Lab::new() else { return };
-    if lab.serve().is_none() {
-        return;
-    }
+    let Some(lab) = Lab::serving() else { return };
     let file = lab.path("growing.pcap");
     std::fs::write(&file, "").unwrap();
     let capture = lab.live(&["-w", file.to_str().unwrap()]);
